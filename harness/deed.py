@@ -1,0 +1,233 @@
+"""Deeds, observations and their results as values, and how they are shown.
+
+A deed changes something: a Command on a host, an HttpRequest, a DnsUpdate. An observation asks and changes nothing:
+it is an Ask around a read-only Command or HttpRequest, a Query of a database or a Resolve of a name. Acts yield deeds, looks
+yield observations; only the machinery of harness.run performs them.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeVar
+
+MASK = "•••"
+SHORTEST_SECRET = 6
+TAIL_LINES = 10
+
+
+class Role(StrEnum):
+    """The two roles of a move."""
+
+    SOURCE = "source"
+    DEST = "dest"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that is shown as a mask wherever it is printed."""
+
+    value: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return MASK
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program run on a host.
+
+    `argv` is shown in the record, so it never holds a secret: secrets go by `input` (bytes for its stdin, never recorded).
+    `exits` are the exit codes that count as success. `lasting` names a deed that may last: it is run detached on the host,
+    outlives a lost link, and is waited for by a continued run.
+    """
+
+    host: Role
+    argv: tuple[str, ...]
+    input: bytes = field(default=b"", repr=False)
+    as_user: str = ""
+    timeout_s: float = 60.0
+    exits: tuple[int, ...] = (0,)
+    lasting: str = ""
+    private: bool = False
+
+    def __str__(self) -> str:
+        who = f"{self.host} as {self.as_user}" if self.as_user else str(self.host)
+        return f"{who}$ {shlex.join(self.argv)}"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request to the core under its public name.
+
+    `via` says which address answers: "public" is the address that the name's own servers give; a Role is that host's address,
+    reached through its SSH connection. Name, certificate and Host header are the public ones in every case.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str | Secret] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+    via: Role | str = "public"
+    timeout_s: float = 20.0
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} (by {self.via})"
+
+
+@dataclass(frozen=True, slots=True)
+class DnsUpdate:
+    """A replacement of the address records of a name (RFC 2136); `addresses` are (type, text) pairs."""
+
+    zone: str
+    name: str
+    ttl: int
+    addresses: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return f"DNS {self.name} → {', '.join(f'{kind} {text}' for kind, text in self.addresses)} (TTL {self.ttl} s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """An observation: a command or request that changes nothing."""
+
+    of: Command | HttpRequest
+
+    def __str__(self) -> str:
+        return str(self.of)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Where a core's PostgreSQL is, as its config says, and how the core signs in."""
+
+    host: Role
+    address: str
+    port: int
+    database: str
+    user: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """An observation: a read-only SQL query made with the core's own credentials through its host's SSH connection."""
+
+    login: Login
+    sql: str
+    parameters: tuple[object, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.login.host} SQL as {self.login.user} in {self.login.database}: {' '.join(self.sql.split())}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """An observation: what one authoritative name server answers for a name and record type."""
+
+    server: str
+    name: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"DNS {self.kind} {self.name} at {self.server}"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """What a command answered; `seconds` is wall time."""
+
+    command: Command
+    exit: int
+    out: bytes = field(repr=False)
+    err: bytes = field(repr=False)
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the exit code is one that counts as success."""
+        return self.exit in self.command.exits
+
+    @property
+    def text(self) -> str:
+        """Standard output as text, without the last newline."""
+        return self.out.decode(errors="replace").rstrip("\n")
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of standard output."""
+        return self.text.split("\n") if self.text else []
+
+    def json(self) -> Any:  # noqa: ANN401 - JSON is any
+        """Return standard output read as JSON."""
+        return json.loads(self.out)
+
+    def tail(self) -> str:
+        """Return the last lines of both streams, for a person."""
+        streams = (self.out.decode(errors="replace"), self.err.decode(errors="replace"))
+        return "\n".join("\n".join(stream.rstrip().splitlines()[-TAIL_LINES:]) for stream in streams if stream.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What a server answered; header names are lower case."""
+
+    request: HttpRequest
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    seconds: float
+
+    def json(self) -> Any:  # noqa: ANN401 - JSON is any
+        """Return the body read as JSON."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class DnsAnswer:
+    """The records that one server gave: sorted texts, the TTL in seconds, the response code's name."""
+
+    server: str
+    code: str
+    texts: tuple[str, ...]
+    ttl: int
+
+
+Deed = Command | HttpRequest | DnsUpdate
+Observation = Ask | Query | Resolve
+Result = CommandResult | HttpAnswer | DnsAnswer | list[tuple[Any, ...]]
+T = TypeVar("T")
+# What is sent back is the result of what was yielded; a tuple yielded (done side by side) is answered by a list.
+Act = Generator[Deed | tuple[Deed, ...], Any, None]
+Reading = Generator[Observation | tuple[Observation, ...], Any, T]
+
+
+class Masker:
+    """Replaces every secret it knows in whatever is about to be recorded or printed."""
+
+    def __init__(self) -> None:
+        self._secrets: set[str] = set()
+
+    def know(self, *secrets: str) -> None:
+        """Learn secrets; those shorter than 6 characters are not replaced, as they would blank innocent text."""
+        self._secrets.update(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
+
+    def text(self, text: str) -> str:
+        """Return the text with every known secret masked, the longest first."""
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, MASK)
+        return text
+
+    def deep(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value in, the same shape out
+        """Return the JSON value with every string in it masked, keys included."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(str(key)): self.deep(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.deep(item) for item in value]
+        return value
