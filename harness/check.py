@@ -65,7 +65,7 @@ class Check:
         return f"examined {self.examined} of at least {least}" if self.examined < least else ""
 
 
-def equal(  # noqa: PLR0913 - the fields of a check
+def equal(
     name: str,
     witness: Witness,
     expected: object,

@@ -45,7 +45,7 @@ class CollectError(Problems):
     """The features and steps do not form a runbook."""
 
 
-class Refused(HarnessError):  # noqa: N818 - an ending, named as the operator reads it
+class Refused(HarnessError):
     """The run may not go on; nothing was changed."""
 
 
@@ -53,11 +53,11 @@ class LockHeld(Refused):
     """Another run holds a host's run folder."""
 
 
-class JournalBroken(HarnessError):  # noqa: N818 - said of the journal
+class JournalBroken(HarnessError):
     """The record cannot be written, or its chain does not hold."""
 
 
-class Unreachable(HarnessError):  # noqa: N818 - said of a host
+class Unreachable(HarnessError):
     """A host or server did not answer."""
 
     def __init__(self, who: str, doing: str, cause: str) -> None:
@@ -71,7 +71,7 @@ class HostKeyRefused(Unreachable):
     """A host answered with a key that is not the pinned one."""
 
 
-class DeedFailed(HarnessError):  # noqa: N818 - said of a deed
+class DeedFailed(HarnessError):
     """A deed ended badly; `result` holds what it answered."""
 
     def __init__(self, message: str, result: object = None) -> None:
@@ -79,21 +79,21 @@ class DeedFailed(HarnessError):  # noqa: N818 - said of a deed
         super().__init__(message)
 
 
-class NotHeld(HarnessError):  # noqa: N818 - said of a fact
+class NotHeld(HarnessError):
     """A fact does not hold."""
 
 
-class HalfDone(HarnessError):  # noqa: N818 - said of an act
+class HalfDone(HarnessError):
     """What an act would make is partly there, and not known to be this run's."""
 
 
-class StandingFactBroken(HarnessError):  # noqa: N818 - said of a fact
+class StandingFactBroken(HarnessError):
     """A fact that must hold until a mark does not hold."""
 
 
-class NothingExamined(HarnessError):  # noqa: N818 - said of a step
+class NothingExamined(HarnessError):
     """A step looked at nothing."""
 
 
-class TimedOut(HarnessError):  # noqa: N818 - said of a wait
+class TimedOut(HarnessError):
     """A wait reached its deadline."""

@@ -99,9 +99,7 @@ class Journal:
     def append(self, kind: str, **fields: object) -> Line:
         """Write a line, masked; raises JournalBroken when it cannot be written (then no deed may start)."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        masked = self.masker.deep(
-            {"seq": len(self.lines) + 1, "time": now, "kind": kind, **fields, "prev": self._previous}
-        )
+        masked = self.masker.deep({"seq": len(self.lines) + 1, "time": now, "kind": kind, **fields, "prev": self._previous})
         raw = json.dumps(masked, ensure_ascii=False, default=str).encode()
         line: Line = json.loads(raw)
         try:
@@ -110,9 +108,7 @@ class Journal:
                 if kind in DURABLE:
                     os.fsync(file.fileno())
         except OSError as error:
-            raise JournalBroken(
-                f"the journal {self.path} cannot be written: {error}; free space or mend the disk"
-            ) from error
+            raise JournalBroken(f"the journal {self.path} cannot be written: {error}; free space or mend the disk") from error
         self._previous = digest(raw)
         self.lines.append(line)
         for listener in self.listeners:
