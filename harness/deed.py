@@ -138,6 +138,67 @@ class Resolve:
 
 
 @dataclass(frozen=True, slots=True)
+class Compare:
+    """An observation: two read-only commands whose sorted output lines are streamed side by side and compared."""
+
+    left: Command
+    right: Command
+
+    def __str__(self) -> str:
+        return f"compare {self.left} with {self.right}"
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedKeys:
+    """An observation: the host keys that the plan's known_hosts pins for a role, as "type base64" texts."""
+
+    role: Role
+
+    def __str__(self) -> str:
+        return f"pinned keys of the {self.role}"
+
+
+@dataclass(frozen=True, slots=True)
+class Learn:
+    """Not a deed: from here on these values are masked in everything that is recorded or printed."""
+
+    secrets: tuple[Secret, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Not a deed: `content` (JSON) is kept under `name` in the run's private folder, which is not part of the record."""
+
+    name: str
+    content: Any = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Not a deed: a measurement taken at rest is written to the record; it belongs to the epoch and is never replaced.
+
+    `name` is the engine or the data root; `parts` maps a table to its {rows, sha256}; `examined` counts tables or paths.
+    """
+
+    name: str
+    role: Role
+    digest: str
+    examined: int
+    bytes: int = 0
+    parts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What a Compare found: lines only left, only right (the first few of each), and how many lines were read on each side."""
+
+    left_only: tuple[str, ...]
+    right_only: tuple[str, ...]
+    left_lines: int
+    right_lines: int
+
+
+@dataclass(frozen=True, slots=True)
 class CommandResult:
     """What a command answered; `seconds` is wall time."""
 
@@ -198,12 +259,13 @@ class DnsAnswer:
 
 
 Deed = Command | HttpRequest | DnsUpdate
-Observation = Ask | Query | Resolve
-Result = CommandResult | HttpAnswer | DnsAnswer | list[tuple[Any, ...]]
+Observation = Ask | Query | Resolve | Compare | PinnedKeys
+Aside = Learn | Keep | Measured
+Result = CommandResult | HttpAnswer | DnsAnswer | Differences | list[tuple[Any, ...]] | None
 T = TypeVar("T")
 # What is sent back is the result of what was yielded; a tuple yielded (done side by side) is answered by a list.
-Act = Generator[Deed | tuple[Deed, ...], Any, None]
-Reading = Generator[Observation | tuple[Observation, ...], Any, T]
+Act = Generator[Deed | Aside | tuple[Deed, ...], Any, None]
+Reading = Generator[Observation | Learn | tuple[Observation, ...], Any, T]
 
 
 class Masker:

@@ -5,6 +5,7 @@ HarnessError
 ├── CollectError         the features or steps are not a runbook (all problems)
 ├── Refused              nothing was changed, and nothing may be (exit code 13)
 │   └── LockHeld         another run holds a host
+├── StoppedForApproval   a gate waits for a person's yes (exit code 12)
 ├── JournalBroken        the record cannot be written or its chain does not hold
 ├── Unreachable          a host or server did not answer; says what was being done
 │   └── HostKeyRefused   the host's key is not the pinned one
@@ -51,6 +52,10 @@ class Refused(HarnessError):
 
 class LockHeld(Refused):
     """Another run holds a host's run folder."""
+
+
+class StoppedForApproval(HarnessError):
+    """A gate waits for a person's yes."""
 
 
 class JournalBroken(HarnessError):

@@ -9,7 +9,8 @@ scenario  feature, scenario, example, status (begun|green|red|blocked|settled|no
 step      scenario, keyword, step, status (begun|held|not held|error|done|already held|not run), cause
 intent    scenario, deed, id
 deed      scenario, id, deed, host, exit, seconds, tail, ok
-check     scenario, step, phase (given|before|after|standing), name, witness, expected, observed, examined, minimum, outcome, why, remedy
+check     scenario, step, phase (given|before|after|standing), name, witness, expected, observed, examined, minimum,
+          outcome, why, remedy
 mark      mark (T_stop|T_start|T_open)
 gate      scenario, approved, by
 fact      name, from or until: a standing fact begins or ends
@@ -23,6 +24,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -81,6 +83,7 @@ class Journal:
     listeners: list[Callable[[Line], None]] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     _previous: str = FIRST
+    _writing: threading.RLock = field(default_factory=threading.RLock)
 
     def open(self) -> None:
         """Take up the lines already written; a torn last line is set aside in a file beside the journal, and noted."""
@@ -98,6 +101,10 @@ class Journal:
 
     def append(self, kind: str, **fields: object) -> Line:
         """Write a line, masked; raises JournalBroken when it cannot be written (then no deed may start)."""
+        with self._writing:  # deeds done side by side write from several threads
+            return self._append(kind, fields)
+
+    def _append(self, kind: str, fields: dict[str, object]) -> Line:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         masked = self.masker.deep({"seq": len(self.lines) + 1, "time": now, "kind": kind, **fields, "prev": self._previous})
         raw = json.dumps(masked, ensure_ascii=False, default=str).encode()

@@ -1,0 +1,132 @@
+"""The core's HTTP API: requests as values, and the one place that sends them.
+
+Every request goes to the public name, its certificate verified for that name; only where the connection leads differs: to the
+address that the name's servers give, or to one host through its SSH connection.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import requests
+import requests.adapters
+import urllib3
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.fields import RequestField
+
+from harness.deed import HttpAnswer, HttpRequest, Role, Secret
+from harness.errors import Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+JSON = "application/json"
+
+
+def by_address(address: str, port: int, timeout_s: float) -> socket.socket:
+    """Return a connection to an address."""
+    return socket.create_connection((address, port), timeout_s)
+
+
+def by_socket(path: Path, timeout_s: float) -> socket.socket:
+    """Return a connection to a Unix socket (an SSH forward)."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(timeout_s)
+    connection.connect(str(path))
+    return connection
+
+
+def _pool_for(dial: Callable[[], socket.socket]) -> type[HTTPSConnectionPool]:
+    """Return a connection pool whose connections lead where `dial` leads; name, SNI and verification stay the URL's."""
+
+    class Dialled(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return dial()
+
+    class Pool(HTTPSConnectionPool):
+        ConnectionCls = Dialled
+
+    return Pool
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    def __init__(self, dial: Callable[[], socket.socket]) -> None:
+        self._dial = dial
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - requests' signature
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"https": _pool_for(self._dial)}
+
+
+def _value(value: str | Secret) -> str:
+    return value.value if isinstance(value, Secret) else value
+
+
+def send(request: HttpRequest, public_url: str, ca_file: str | None, dial: Callable[[], socket.socket]) -> HttpAnswer:
+    """Send a request over verified TLS; raises Unreachable when no whole answer comes."""
+    began = time.monotonic()
+    headers = {name: _value(value) for name, value in request.headers.items()}
+    with requests.Session() as session:
+        session.trust_env = False
+        session.mount("https://", _Adapter(dial))
+        url = public_url.rstrip("/") + request.path
+        try:
+            answer = session.request(
+                request.method,
+                url,
+                headers=headers,
+                data=request.body or None,
+                timeout=request.timeout_s,
+                verify=ca_file or True,
+                allow_redirects=False,
+            )
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreachable(f"{public_url} by {request.via}", f"asking {request}", _cause(error)) from error
+    lower = {name.lower(): value for name, value in answer.headers.items()}
+    return HttpAnswer(request, answer.status_code, lower, answer.content, time.monotonic() - began)
+
+
+def _cause(error: BaseException) -> str:
+    """Return the innermost cause, which is what an operator can act on."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return f"{type(error).__name__}: {error}"
+
+
+def call(
+    method: str, path: str, body: object = None, *, token: Secret | None = None, via: Role | str = "public", **headers: str
+) -> HttpRequest:
+    """Return an API call with a JSON body."""
+    sent: dict[str, str | Secret] = {name.replace("_", "-"): value for name, value in headers.items()}
+    if token is not None:
+        sent["Authorization"] = token
+    data = b""
+    if body is not None:
+        sent["Content-Type"] = JSON
+        data = json.dumps(body, ensure_ascii=False).encode()
+    return HttpRequest(method, path, sent, data, via)
+
+
+def upload(path: str, event: Mapping[str, Any], name: str, content: bytes, *, token: Secret, via: Role | str) -> HttpRequest:
+    """Return the creation of an event with an attachment (multipart: the event, then the file)."""
+    sent = RequestField("event", json.dumps(event), headers={"Content-Type": JSON})
+    sent.make_multipart(content_type=JSON)
+    fields = [sent, RequestField.from_tuples("file", (name, content, "application/octet-stream"))]
+    body, kind = urllib3.encode_multipart_formdata(fields, boundary="pryv-core-migration-6f0d5c")
+    return HttpRequest("POST", path, {"Authorization": token, "Content-Type": kind}, body, via, timeout_s=60.0)
+
+
+def attachment(
+    username: str, event: str, file: str, *, token: Secret | None = None, read: str = "", via: Role | str
+) -> HttpRequest:
+    """Return the reading of an attachment, by a token or by the link's readToken."""
+    query = f"?readToken={quote(read)}" if read else ""
+    headers = {"Authorization": token} if token else {}
+    return HttpRequest("GET", f"/{username}/events/{event}/{file}{query}", headers, b"", via, timeout_s=60.0)

@@ -1,0 +1,131 @@
+"""OpenSSH: the operator's own configuration, keys and jump hosts work; one connection is shared by all commands of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import DeedFailed, HostKeyRefused, Unreachable
+from harness.transport import Completed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.plan import SshPart
+
+CONNECT_TIMEOUT_S = 10
+KEPT_OPEN_S = 30
+SSH_FAILED = 255
+SSH_PORT = 22
+
+
+def options(part: SshPart, control: Path) -> tuple[str, ...]:
+    """Return ssh's options for a host: its key pinned and checked strictly, no questions, one shared connection."""
+    settings = {
+        "BatchMode": "yes",
+        "StrictHostKeyChecking": "yes",
+        "UserKnownHostsFile": part.known_hosts,
+        "GlobalKnownHostsFile": "/dev/null",
+        "UpdateHostKeys": "no",
+        "ConnectTimeout": str(CONNECT_TIMEOUT_S),
+        "ServerAliveInterval": "5",
+        "ServerAliveCountMax": "3",
+        "ControlMaster": "auto",
+        "ControlPath": str(control),
+        "ControlPersist": str(KEPT_OPEN_S),
+        "StreamLocalBindUnlink": "yes",
+        "LogLevel": "ERROR",
+    }
+    if part.identity_file:
+        settings |= {"IdentityFile": part.identity_file, "IdentitiesOnly": "yes"}
+    flags = [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
+    return (*flags, "-p", str(part.port), "-l", part.user)
+
+
+def failure(who: str, doing: str, err: bytes) -> Unreachable:
+    """Return the error for ssh's own failure, from what it printed."""
+    text = " ".join(err.decode(errors="replace").split()) or "ssh ended without a word"
+    if "Host key verification failed" in text or "IDENTIFICATION HAS CHANGED" in text:
+        return HostKeyRefused(who, doing, "the host's key is not the one in known_hosts: find out why before going on")
+    return Unreachable(who, doing, text)
+
+
+def pinned_keys(part: SshPart) -> tuple[str, ...]:
+    """Return the keys that known_hosts pins for a host, as "type base64"; hashed names are found too."""
+    name = part.host if part.port == SSH_PORT else f"[{part.host}]:{part.port}"
+    argv = ("ssh-keygen", "-F", name, "-f", part.known_hosts)
+    found = subprocess.run(argv, capture_output=True, timeout=CONNECT_TIMEOUT_S, check=False, start_new_session=True)
+    lines = [text for text in found.stdout.decode().splitlines() if text and not text.startswith("#")]
+    return tuple(" ".join(text.split()[1:3]) for text in lines)
+
+
+class Ssh:
+    """A host reached by OpenSSH; connects when first used."""
+
+    def __init__(self, who: str, part: SshPart) -> None:
+        self.who = who
+        self.part = part
+        # A Unix socket's path has room for about 100 characters, so the folder is a short one; mkdtemp makes it 0700.
+        self._folder = Path(tempfile.mkdtemp(prefix="pm-"))
+        self._options = options(part, self._folder / "c")
+
+    def _argv(self, *before: str) -> tuple[str, ...]:
+        return ("ssh", *self._options, *before, "--", self.part.host)
+
+    def execute(self, line: str, *, input: bytes = b"", timeout_s: float = 60.0) -> Completed:  # noqa: A002 - subprocess' word
+        """Run a command line in the host's shell; see Transport."""
+        began = time.monotonic()
+        completed = self._local((*self._argv(), line), input, timeout_s, line)
+        if completed.returncode == SSH_FAILED:
+            raise failure(self.who, f"running {line[:200]}", completed.stderr)
+        return Completed(completed.returncode, completed.stdout, completed.stderr, time.monotonic() - began)
+
+    def _local(self, argv: tuple[str, ...], data: bytes, timeout_s: float, line: str) -> subprocess.CompletedProcess[bytes]:
+        """Run ssh in a session of its own, so that the operator's Ctrl-C does not end it in the middle of a deed."""
+        try:
+            return subprocess.run(argv, input=data, capture_output=True, timeout=timeout_s, check=False, start_new_session=True)
+        except subprocess.TimeoutExpired as error:
+            raise Unreachable(self.who, f"running {line[:200]}", f"no answer in {timeout_s:g} s") from error
+        except FileNotFoundError as error:
+            raise Unreachable(self.who, "starting ssh", "OpenSSH's client is not installed here") from error
+
+    def stream(self, line: str) -> Iterator[bytes]:
+        """Yield the lines of a command's output as they come; see Transport."""
+        with tempfile.TemporaryFile() as errors:
+            argv = (*self._argv(), line)
+            process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+            )
+            try:
+                yield from process.stdout or ()
+            finally:
+                process.stdout.close() if process.stdout else None
+                code = process.wait(CONNECT_TIMEOUT_S)
+            errors.seek(0)
+            if code == SSH_FAILED:
+                raise failure(self.who, f"reading {line[:200]}", errors.read())
+            if code:
+                raise DeedFailed(f"{self.who}: exit {code} from {line[:200]}: {errors.read()[-500:].decode(errors='replace')}")
+
+    def forward(self, address: str, port: int) -> Path:
+        """Return a socket here that leads to a port as the host sees it; its name is what libpq looks for."""
+        folder = self._folder / f"{address.replace(':', '.')}-{port}"
+        folder.mkdir(exist_ok=True)
+        socket = folder / f".s.PGSQL.{port}"
+        self.execute("true")  # the shared connection is there, or a clear error
+        spec = f"{socket}:[{address}]:{port}" if ":" in address else f"{socket}:{address}:{port}"
+        asked = self._local((*self._argv("-O", "forward", "-L", spec),), b"", CONNECT_TIMEOUT_S, f"forwarding {spec}")
+        if asked.returncode:
+            raise failure(self.who, f"forwarding to {address}:{port}", asked.stderr)
+        return socket
+
+    def close(self) -> None:
+        """End the shared connection and remove its sockets."""
+        with contextlib.suppress(Unreachable):
+            self._local(self._argv("-O", "exit"), b"", CONNECT_TIMEOUT_S, "closing")
+        shutil.rmtree(self._folder, ignore_errors=True)
