@@ -1,0 +1,1 @@
+"""How users' traffic is moved: by DNS (option A of the guide)."""

@@ -1,0 +1,39 @@
+"""What all cores share: the platform's listing and the core's own row in it (platform engine postgresql)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from harness.check import Check, Witness, equal
+from harness.core_api import call
+from harness.deed import Ask, Query, Role, Secret
+
+if TYPE_CHECKING:
+    from harness.configuration import Config
+    from harness.deed import Reading
+    from harness.plan import Plan
+
+
+def listed_once(plan: Plan, config: Config) -> Reading[Check]:
+    """Look whether the platform lists the core once, available, under the public URL (the listing shows no address)."""
+    answer = yield Ask(call("GET", "/system/admin/cores", token=Secret(str(config["auth.adminAccessKey"]))))
+    cores = answer.json().get("cores", [])
+    observed = [{key: core.get(key) for key in ("id", "url", "available")} for core in cores]
+    expected = [{"id": config["core.id"], "url": plan.core.public_url.rstrip("/") + "/", "available": True}]
+    return equal("the platform's listing", Witness.API, expected, observed, len(cores))
+
+
+def row_has_address(config: Config) -> Reading[Check]:
+    """Look at the core's row in the platform database: it carries the address that the core publishes now."""
+    rows = yield Query(config.login(Role.DEST), "SELECT value FROM platform_kv WHERE key = %s", (f"core-info/{config['core.id']}",))
+    observed = [json.loads(value).get("ip") for (value,) in rows]
+    return equal("address in the core's row", Witness.SQL, [config["core.ip"]], observed, len(rows))
+
+
+def is_whole(config: Config, via: Role | str) -> Reading[Check]:
+    """Look at the core's own platform integrity check; it answers 200 with errors too, so the lists are read."""
+    answer = yield Ask(call("GET", "/system/check-platform-integrity", token=Secret(str(config["auth.adminAccessKey"])), via=via))
+    checks = answer.json().get("checks", [])
+    errors = [error for check in checks for error in check.get("errors", [])]
+    return equal("errors of the platform's integrity check", Witness.API, 0, len(errors), len(checks), 2)

@@ -1,0 +1,151 @@
+"""How a core is started, stopped, fenced and seen on its host. `CONTROLS` has one entry for each kind of deploy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from harness.check import Check, Witness, equal
+from harness.deed import Ask, Command, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from harness.configuration import Config
+    from harness.deed import Act, Reading
+    from harness.plan import Plan
+
+PORT_KEYS = ("http.port", "http.hfsPort", "http.previewsPort")
+BAD_SIGNS = ("died (code=", "fatal]", "Master startup failed", "[config-validation]", "Traceback")
+
+
+class Control(Protocol):
+    """The commands that control a core; `status` exits 0 when it runs and 3 when it is stopped (as systemctl)."""
+
+    def start(self, role: Role) -> Command:
+        """Return the usual start command."""
+
+    def stop(self, role: Role) -> Command:
+        """Return the usual stop command."""
+
+    def status(self, role: Role) -> Command:
+        """Return the status command."""
+
+    def logs(self, role: Role) -> Command:
+        """Return the command that prints the core's log."""
+
+    def fence(self, role: Role) -> Command:
+        """Return the command after which neither a reboot nor the start command starts the core."""
+
+
+class ByCommands:
+    """A core controlled by the commands that the plan gives."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._commands = plan.core.command
+
+    def start(self, role: Role) -> Command:
+        """Return the plan's start command."""
+        return Command(role, self._commands.start)
+
+    def stop(self, role: Role) -> Command:
+        """Return the plan's stop command."""
+        return Command(role, self._commands.stop)
+
+    def status(self, role: Role) -> Command:
+        """Return the plan's status command."""
+        return Command(role, self._commands.status, exits=(0, 3))
+
+    def logs(self, role: Role) -> Command:
+        """Return the plan's log command."""
+        return Command(role, self._commands.logs)
+
+    def fence(self, role: Role) -> Command:
+        """Return the plan's fence command."""
+        return Command(role, self._commands.fence)
+
+
+CONTROLS: dict[str, Callable[[Plan], Control]] = {"command": ByCommands}
+
+
+def control(plan: Plan) -> Control:
+    """Return the control for the plan's kind of deploy."""
+    return CONTROLS[plan.core.deploy](plan)
+
+
+def stop(plan: Plan) -> Act:
+    """Stop the source core."""
+    yield control(plan).stop(Role.SOURCE)
+
+
+def fence(plan: Plan) -> Act:
+    """Fence the source core, so that neither a reboot nor the usual command starts it."""
+    yield control(plan).fence(Role.SOURCE)
+
+
+def launch(plan: Plan) -> Act:
+    """Start the dest core."""
+    yield control(plan).start(Role.DEST)
+
+
+def is_status(plan: Plan, role: Role, expected: str) -> Reading[Check]:
+    """Look at what the core's own status command says: running or stopped."""
+    answer = yield Ask(control(plan).status(role))
+    observed = {0: "running", 3: "stopped"}.get(answer.exit, f"exit {answer.exit}")
+    return equal(f"status of the {role} core", Witness.PROCESSES, expected, observed)
+
+
+def _core_processes(plan: Plan, role: Role) -> Reading[tuple[list[str], int]]:
+    """Return the core's processes (pid and user) and how many processes were seen; Node hides its name, so argv and user tell."""
+    listed = yield Ask(Command(role, ("ps", "-eo", "pid=,user:32=,args=")))
+    rows = [text.split(None, 2) for text in listed.lines]
+    core = [f"{pid} {user}" for pid, user, args in rows if user == plan.core.user or f"{plan.core.app_path}/" in args]
+    return core, len(rows)
+
+
+def no_process(plan: Plan, role: Role) -> Reading[Check]:
+    """Look for processes of the core."""
+    found, seen = yield from _core_processes(plan, role)
+    why = "a core that still runs may still write"
+    return equal(f"processes of the {role} core", Witness.PROCESSES, [], found, seen, why=why, remedy="stop it, then run again")
+
+
+def no_listener(role: Role, config: Config) -> Reading[Check]:
+    """Look for listeners of the host's own processes on the core's ports (a listener without a process is another host's)."""
+    ports = {int(config[key]) for key in PORT_KEYS}
+    listed = yield Ask(Command(role, ("ss", "-Hltnp")))
+    rows = [text.split() for text in listed.lines]
+    own = [row[3] for row in rows if "users:((" in row[-1]]
+    found = [address for address in own if int(address.rsplit(":", 1)[1]) in ports]
+    return equal(f"listeners on {sorted(ports)}", Witness.PROCESSES, [], found, len(own), remedy="free the ports, then run again")
+
+
+def fence_in_place(plan: Plan) -> Reading[Check]:
+    """Look whether the source core is stopped and says that it is fenced (its status tells, without starting anything)."""
+    answer = yield Ask(control(plan).status(Role.SOURCE))
+    fenced = answer.exit == 3 and "fenced" in answer.text  # noqa: PLR2004 - systemctl's "not running"
+    observed = answer.text or f"exit {answer.exit}"
+    name = "the source core's fence"
+    return Check(name, Witness.PROCESSES, "stopped, fenced", observed, fenced, 1, why="a reboot would bring the source core back")
+
+
+def frozen(plan: Plan) -> Reading[list[Check]]:
+    """Look whether the source is frozen: fenced, and no process of its core runs."""
+    fenced = yield from fence_in_place(plan)
+    running = yield from no_process(plan, Role.SOURCE)
+    return [fenced, running]
+
+
+def clean_start(plan: Plan) -> Reading[Check]:
+    """Look for bad signs in the log of the dest core's start, from its last start on."""
+    log = yield Ask(control(plan).logs(Role.DEST))
+    lines = log.lines
+    begun = max((at for at, text in enumerate(lines) if "[master] Platform engine" in text), default=0)
+    bad = [sign for text in lines[begun:] for sign in BAD_SIGNS if sign in text]
+    remedy = "read the dest core's log"
+    return equal("bad signs in the log", Witness.LOG, [], bad, len(lines[begun:]), remedy=remedy)
+
+
+def never_started(marks: Mapping[str, str]) -> Check:
+    """Check that the record has no start of the dest core: a first start changes the database."""
+    why = "a core that was started once on empty data hides what was lost"
+    return equal("starts of the dest core in the record", Witness.RECORD, None, marks.get("T_start"), why=why)
