@@ -1,0 +1,35 @@
+"""What does not apply to this move: decided before the first scenario, by one table of tags and Examples columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.databases import ENGINES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from harness.configuration import Config
+    from harness.plan import Plan
+
+
+def _strategy(wanted: str) -> Callable[[Plan, Config], str]:
+    return lambda plan, _: "" if plan.cutover.strategy == wanted else f"the plan cuts over by {plan.cutover.strategy}"
+
+
+TAGS: Mapping[str, Callable[[Plan, Config], str]] = {
+    "by_dns": _strategy("dns"),
+    "by_proxy": _strategy("proxy"),
+    "multicore": lambda _plan, _config: "the plan names one core",
+}
+
+
+def reason(plan: Plan, config: Config, tags: frozenset[str], row: Mapping[str, str]) -> str:
+    """Return why a scenario does not apply, or nothing when it does."""
+    for tag in sorted(tags & TAGS.keys()):
+        if said := TAGS[tag](plan, config):
+            return said
+    engine = row.get("engine")
+    if engine and not (engine in ENGINES and ENGINES[engine].used(config)):
+        return f"the source's config does not use {engine}"
+    return ""

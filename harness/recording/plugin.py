@@ -1,0 +1,219 @@
+"""The pytest plugin: collects features, lints them, runs them in order, and writes what happens to the journal.
+
+What opens a run (a rehearsal's hosts, or a plan's) and what ends it is given by the caller, so that this module knows neither.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest.outcomes import OutcomeException
+
+from harness.configuration import Config, ConfigError, effective
+from harness.deed import Role
+from harness.errors import CollectError, HarnessError, Refused, StoppedForApproval
+from harness.recording import applicable, collect
+from harness.recording.words import remember
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from pytest_bdd.parser import Scenario as GherkinScenario
+    from pytest_bdd.parser import Step
+
+    from harness.plan import Plan
+    from harness.run import Run, Scenario
+
+GREEN, RED, STOPPED, REFUSED = 0, 1, 12, 13
+SCENARIO = pytest.StashKey["Scenario"]()
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """One of the two cores: its role and its effective config (the dest's is what the plan makes of the source's)."""
+
+    role: Role
+    config: Config
+
+
+@dataclass
+class Opened:
+    """A run that may begin, and how it is ended: `close` gets the exit code and returns the last lines for the terminal."""
+
+    run: Run
+    close: Callable[[int, str], Sequence[str]]
+
+
+@dataclass
+class Runbook:
+    """One pytest session that runs features."""
+
+    open: Callable[[pytest.Session, Sequence[str]], Opened]
+    say: Callable[[str], None]
+    opened: Opened | None = None
+    items: list[pytest.Item] = field(default_factory=list)
+    red: str = ""
+    cause: str = ""
+    code: int = GREEN
+    named: tuple[Path, ...] = ()
+    _example: dict[str, Any] = field(default_factory=dict)
+
+    # --- fixtures: what steps may ask for
+
+    @pytest.fixture(scope="session")
+    def run(self) -> Run:
+        """Return the run."""
+        if self.opened is None:
+            raise Refused("no run was opened")
+        return self.opened.run
+
+    @pytest.fixture(scope="session")
+    def plan(self, run: Run) -> Plan:
+        """Return the plan."""
+        return run.plan
+
+    @pytest.fixture(scope="session")
+    def source(self, run: Run) -> Core:
+        """Return the source core, its effective config read when first asked for."""
+        config = run.read(effective(run.plan, Role.SOURCE))
+        if config is None:
+            raise ConfigError(f"the source has no config in {', '.join(run.plan.core.config_paths)}")
+        return Core(Role.SOURCE, config)
+
+    @pytest.fixture(scope="session")
+    def dest(self, run: Run, source: Core) -> Core:
+        """Return the dest core with the config that the plan gives it."""
+        return Core(Role.DEST, source.config.changed(run.plan.planned_changes))
+
+    @pytest.fixture(scope="session")
+    def platform(self, dest: Core) -> Core:
+        """Return the core whose platform database is asked: on a single core, the dest's own."""
+        return dest
+
+    # --- collecting
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        """Collect numbered features, and others when they are named."""
+        if not collect.is_wanted(file_path, self.named):
+            return None
+        return collect.FeatureFile.from_parent(parent, path=file_path)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Lint everything that was collected, before anything runs."""
+        self.items = [item for item in session.items if collect.template_of(item)]
+        if not self.items or session.config.option.collectonly:
+            return
+        problems = [problem for path in sorted({item.path for item in self.items}) for problem in collect.document_problems(path)]
+        for item in self.items:
+            problems += self._problems(item)
+        if problems:
+            self._refuse(CollectError(f"the features are no runbook: {len(problems)} problem(s)", problems))
+
+    def _problems(self, item: pytest.Item) -> list[str]:
+        template = collect.template_of(item)
+        if template is None:
+            return []
+        scenario, gherkin = collect.rendered(item, template)
+        item.stash[SCENARIO] = scenario
+        return [f"{item.path.name}: “{gherkin.name}” {problem}" for problem in collect.step_problems(item, gherkin)]
+
+    def _refuse(self, error: HarnessError) -> None:
+        self.say(f"REFUSED  {error}")
+        pytest.exit("refused: nothing was changed", returncode=REFUSED)
+
+    # --- running
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Open the run once everything is collected and linted."""
+        if not self.items or session.config.option.collectonly or session.testsfailed:
+            return
+        if len(self.items) != len(session.items):
+            self._refuse(Refused("features and other tests do not run in one session"))
+        try:
+            self.opened = self.open(session, [item.stash[SCENARIO].key for item in self.items])
+        except HarnessError as error:
+            self._refuse(error)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Leave out what does not apply, is settled or is blocked; the record says which and why."""
+        scenario = item.stash.get(SCENARIO, None)
+        if scenario is None or self.opened is None:
+            return
+        run = self.opened.run
+        status, cause = self._left_out(item, scenario, run)
+        if status:
+            run.not_run(scenario, status, cause)
+            pytest.skip(f"{status}: {cause}")
+
+    def _left_out(self, item: pytest.Item, scenario: Scenario, run: Run) -> tuple[str, str]:
+        if self.red:
+            return "blocked", f"blocked by: {self.red}"
+        callspec = getattr(item, "callspec", None)
+        row = callspec.params.get("_pytest_bdd_example", {}) if callspec else {}
+        config = item._request.getfixturevalue("source").config if row or scenario.tags & applicable.TAGS.keys() else None  # type: ignore[attr-defined]  # noqa: SLF001 - an item's own request
+        if config is not None and (reason := applicable.reason(run.plan, config, scenario.tags, row)):
+            return "not applicable", reason
+        if run.state.settled(scenario.key):
+            return "settled", "green in this run, and nothing has unsettled it"
+        return "", ""
+
+    def pytest_bdd_before_scenario(self, request: pytest.FixtureRequest) -> None:
+        """Begin a scenario in the record."""
+        if self.opened:
+            self.opened.run.begin(request.node.stash[SCENARIO])
+
+    def pytest_bdd_before_step(self, request: pytest.FixtureRequest, scenario: GherkinScenario, step: Step) -> None:
+        """Remember which step comes."""
+        remember(request, scenario, step)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        """End the scenario in the record, whatever happened in it."""
+        scenario = item.stash.get(SCENARIO, None)
+        if scenario is None or self.opened is None:
+            return (yield)
+        try:
+            result = yield
+        except (Exception, OutcomeException, KeyboardInterrupt) as error:
+            self._red(scenario, error)
+            raise
+        self.opened.run.end(green=True)
+        return result
+
+    def _red(self, scenario: Scenario, error: BaseException) -> None:
+        self.red, self.cause = scenario.key, str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
+        self.code = STOPPED if isinstance(error, StoppedForApproval) else RED
+        if self.opened:
+            self.opened.run.end(green=False, cause=self.cause)
+
+    # --- ending
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the verdict and end the run."""
+        if self.opened is None:
+            return
+        interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED and not self.red
+        self.code = self.code or (RED if interrupted or session.testsfailed else GREEN)
+        session.exitstatus = self.code
+        for line in self.opened.close(self.code, self.cause or ("interrupted" if interrupted else "")):
+            self.say(line)
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """Keep pytest's own letters out of the narration."""
+        if not self.items:
+            return None
+        if report.when == "call" or (report.when == "setup" and report.outcome != "passed"):
+            return report.outcome, "", ""
+        return "", "", ""
+
+
+def is_runbook(arguments: Sequence[str]) -> bool:
+    """Whether a command line names features."""
+    return any(re.search(r"(^|/)features(/|$)|\.feature($|::)", argument) for argument in arguments)
