@@ -1,0 +1,64 @@
+"""Wiring only: options, the steps, and which hosts a run gets."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.recording.plugin import Runbook, is_runbook
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pytest
+
+    from harness.recording.plugin import Opened
+
+ROOT = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options of a run."""
+    group = parser.getgroup("runbook", "moving a core")
+    group.addoption("--plan", type=Path, help="the plan (migration.yml); without it, the plan of a rehearsal world")
+    group.addoption("--live", metavar="CHANGE", help="refused in this version: live runs are not built yet")
+    group.addoption("--hosts", choices=("loopback",), default="loopback", help="which rehearsal hosts are made")
+    group.addoption("--fresh", action="store_true", help="rehearse on new hosts, whatever was kept")
+    group.addoption("--fault", metavar="NAME", help="rehearse with a declared fault or control (fixtures/faults)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the runbook when features are named on the command line."""
+    if not is_runbook(config.args):
+        return
+    for module in sorted((ROOT / "steps").glob("[a-z]*.py")):
+        config.pluginmanager.register(importlib.import_module(f"steps.{module.stem}"), f"steps.{module.stem}")
+    _quiet(config)
+    named = tuple(Path(argument.split("::")[0]).resolve() for argument in config.args)
+    config.pluginmanager.register(Runbook(open=_open, say=lambda text: _say(config, text), named=named), "runbook")
+
+
+def _quiet(config: pytest.Config) -> None:
+    """Leave the terminal to the narration: no tracebacks, no letters, no summary of pytest's own."""
+    config.option.tbstyle = "no"
+    config.option.no_header = True
+    config.option.no_summary = True
+    config.option.reportchars = ""
+    config.option.showfspath = False
+    config.option.verbose = min(config.option.verbose, -2)
+
+
+def _say(config: pytest.Config, text: str) -> None:
+    """Print a line although pytest captures what steps print."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    with capture.global_and_fixture_disabled():
+        reporter.write_line(text)
+        reporter.flush()
+
+
+def _open(session: pytest.Session, order: Sequence[str]) -> Opened:
+    from fixtures.rehearsal import open_rehearsal  # noqa: PLC0415 - unit tests and --collect-only need no rehearsal hosts
+
+    return open_rehearsal(session.config, order, ROOT, lambda text: _say(session.config, text))

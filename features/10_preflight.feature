@@ -1,0 +1,41 @@
+Feature: Nothing is touched before everything is known
+  Everything that the move needs is looked at, and nothing is changed.
+
+  Scenario: Both hosts answer with the keys we pinned
+    Then the source answers with a key we pinned
+    And the dest answers with a key we pinned
+
+  Scenario: The source is a v2 core
+    Then the source runs a v2 core
+
+  Scenario: The source's core, config and data are found
+    Then the source core's status is running
+    And the source's data are where its config says, and the public name serves them
+
+  Scenario: Both hosts have the tools this move needs
+    Then the source has the tools this move needs
+    And the dest has the tools this move needs
+    And the dest's PostgreSQL can take what the source's writes
+
+  Scenario: The clocks agree
+    Then both clocks agree with ours
+
+  Scenario: The dest has room for what arrives
+    Then the dest has room for what arrives
+
+  Scenario: The dest holds nothing that this move would overwrite
+    Then nothing on the dest would be overwritten
+
+  Scenario: No core runs on the dest
+    Then no process of the dest core runs
+    And nothing listens on the dest core's ports
+
+  Scenario: The dest has a certificate for the public name
+    Then the dest has a valid certificate for the public name
+
+  Scenario: The public name can move quickly
+    Then every name server answers the source's address
+    And the public name's answers are kept for the planned time at most
+
+  Scenario: A backup of the source exists
+    Then a fresh backup of the source exists

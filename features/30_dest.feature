@@ -1,0 +1,19 @@
+Feature: The dest is ready to receive
+  The same core, an empty database, and a way for files to get here.
+
+  Scenario: The source may send files to the dest, and nothing else
+    When the source's migration key is authorised on the dest
+    Then the key may send files of this move to the dest, and nothing else
+
+  Scenario: The dest has the source's core version
+    When the source's core is installed on the dest
+    Then the dest has the source's core, file by file
+    And no process of the dest core runs
+
+  Scenario Outline: The <engine> database on the dest is empty and the core's own
+    When the <engine> database is prepared on the dest
+    Then the <engine> database on the dest is empty and the core's own
+
+    Examples:
+      | engine     |
+      | PostgreSQL |

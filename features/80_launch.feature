@@ -1,0 +1,25 @@
+Feature: The dest serves what the source served
+  The dest core is reached by us, through its host; users are still led to the source.
+
+  Background:
+    Given the source is frozen
+
+  Scenario: The dest core starts clean
+    When the dest core is launched
+    Then the dest core answers as itself
+    And the dest core's status is running
+    And its log shows a clean start
+
+  Scenario: Only one core runs
+    Then no process of the source core runs
+    And the dest core's status is running
+
+  Scenario: The verification data set is served unchanged
+    Then the dest serves the verification data set
+    And the health check token is accepted by the dest and does not expire
+
+  Scenario: A token that nobody has is still refused
+    Then a token that nobody has is refused by the dest
+
+  Scenario: The platform is as it was
+    Then the platform is whole on the dest

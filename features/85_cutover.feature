@@ -1,0 +1,14 @@
+Feature: Users' traffic moves
+  T_open is written to the record before the first deed that can bring users to the dest.
+
+  Background:
+    Given the source is frozen
+
+  @by_dns
+  Rule: By DNS, the public name leads to the dest
+
+    @gate
+    Scenario: Every name server answers the dest's address
+      Given the dest serves the verification data set
+      When the public name is pointed at the dest
+      Then every name server answers the dest's address

@@ -1,0 +1,108 @@
+"""The core: its version, its life and death on either host, and what it answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness import files, preflight, service, verification
+from harness import platform as listing
+from harness.deed import Role
+from steps.words import given, then, when
+
+if TYPE_CHECKING:
+    from harness.deed import Act
+    from harness.plan import Plan
+    from harness.recording.plugin import Core
+    from harness.run import Run
+
+
+@then("the source runs a v2 core")
+def is_v2(run: Run, plan: Plan) -> None:
+    run.look(preflight.core_is_v2(plan))
+
+
+@then("the source's data are where its config says, and the public name serves them")
+def found(run: Run, source: Core) -> None:
+    run.look(preflight.source_found(source.config, [root.path for root in files.data_roots(source.config)]))
+
+
+@when("the source's core is installed on the dest", idempotent=True)
+def install(plan: Plan) -> Act:
+    yield from preflight.install(plan)
+
+
+@then("the dest has the source's core, file by file")
+def same_version(run: Run, plan: Plan) -> None:
+    run.look(preflight.same_version(plan))
+
+
+@when("the source core is stopped", idempotent=True, mark_after="T_stop")
+def stop(plan: Plan) -> Act:
+    yield from service.stop(plan)
+
+
+@then("the {role:Role} core's status is {status}")
+def status(run: Run, plan: Plan, role: Role, status: str) -> None:
+    run.look(service.is_status(plan, role, status))
+
+
+@then("no process of the {role:Role} core runs")
+def no_process(run: Run, plan: Plan, role: Role) -> None:
+    run.look(service.no_process(plan, role))
+
+
+@then("nothing listens on the {role:Role} core's ports")
+def no_listener(run: Run, role: Role, source: Core) -> None:
+    run.look(service.no_listener(role, source.config))
+
+
+@when("the source core is fenced", idempotent=True)
+def fence(plan: Plan) -> Act:
+    yield from service.fence(plan)
+
+
+@then("its fence is in place")
+def fenced(run: Run, plan: Plan) -> None:
+    run.look(service.fence_in_place(plan))
+
+
+@given("the source is frozen")
+@then("the source is still frozen")
+def frozen(run: Run, plan: Plan) -> None:
+    run.look(service.frozen(plan))
+
+
+@given("the dest core has not been started on these data")
+def never_started(run: Run, plan: Plan) -> None:
+    run.check(service.never_started(run.state.marks))
+    run.look(service.is_status(plan, Role.DEST, "stopped"))
+
+
+@when("the dest core is launched", idempotent=True, mark_before="T_start")
+def launch(plan: Plan) -> Act:
+    yield from service.launch(plan)
+
+
+@then("the {role:Role} core answers as itself", within_s=60.0)
+def answers(run: Run, role: Role, source: Core) -> None:
+    run.look(verification.ready(source.config, role))
+
+
+@then("its log shows a clean start")
+def clean_start(run: Run, plan: Plan) -> None:
+    run.look(service.clean_start(plan))
+
+
+@then("the platform lists the core once, under its public URL")
+def listed(run: Run, plan: Plan, dest: Core) -> None:
+    run.look(listing.listed_once(plan, dest.config))
+
+
+@then("the core's row in the platform carries the dest's address")
+def row(run: Run, platform: Core) -> None:
+    run.look(listing.row_has_address(platform.config))
+
+
+@then("the platform is whole on the dest")
+def whole(run: Run, platform: Core) -> None:
+    run.look(listing.is_whole(platform.config, Role.DEST))

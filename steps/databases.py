@@ -1,0 +1,86 @@
+"""Databases, engine by engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.check import Witness, equal
+from steps.words import then, when
+
+if TYPE_CHECKING:
+    from harness.databases import Engine
+    from harness.deed import Act, Measured
+    from harness.plan import Plan
+    from harness.recording.plugin import Core
+    from harness.run import Run
+
+
+def _measured(run: Run, engine: Engine) -> Measured | None:
+    return run.state.measured.get(engine.NAME)
+
+
+@when("the {engine:Engine} database is prepared on the dest", idempotent=True)
+def prepare(plan: Plan, dest: Core, engine: Engine) -> Act:
+    yield from engine.prepare(plan, dest.config)
+
+
+@then("the {engine:Engine} database on the dest is empty and the core's own")
+def empty(run: Run, plan: Plan, dest: Core, engine: Engine) -> None:
+    run.look(engine.empty_and_owned(plan, dest.config))
+
+
+@when("the {engine:Engine} database is measured at rest")
+def measure(plan: Plan, source: Core, engine: Engine) -> Act:
+    yield from engine.measure(plan, source.config)
+
+
+@then("the record holds a fingerprint of every {engine:Engine} table")
+def recorded(run: Run, engine: Engine) -> None:
+    found = _measured(run, engine)
+    examined = found.examined if found else 0
+    run.check(equal(f"fingerprint of {engine.NAME} in the record", Witness.RECORD, True, examined > 0, examined, absent=not found))
+
+
+@when("the {engine:Engine} database is dumped")
+def dump(run: Run, plan: Plan, source: Core, engine: Engine) -> Act:
+    yield from engine.dump(plan, source.config, run.state.epoch)
+
+
+@then("the {engine:Engine} dump holds everything that was measured at rest")
+def dump_complete(run: Run, plan: Plan, source: Core, engine: Engine) -> None:
+    run.look(engine.dump_complete(plan, source.config, run.state.epoch, _measured(run, engine)))
+
+
+@when("the {engine:Engine} dump is transferred", idempotent=True)
+def send(run: Run, plan: Plan, source: Core, engine: Engine) -> Act:
+    yield from engine.send(plan, source.config, run.state.epoch)
+
+
+@then("the {engine:Engine} dump is the same on both hosts")
+def dump_arrived(run: Run, plan: Plan, source: Core, engine: Engine) -> None:
+    run.look(engine.dump_arrived(plan, source.config, run.state.epoch))
+
+
+@when("the {engine:Engine} dump is restored")
+def restore(run: Run, plan: Plan, source: Core, dest: Core, engine: Engine) -> Act:
+    yield from engine.restore(plan, source.config, dest.config, run.state.epoch)
+
+
+@then("the {engine:Engine} fingerprints are equal")
+def arrived(run: Run, plan: Plan, dest: Core, engine: Engine) -> None:
+    run.look(engine.arrived_unchanged(plan, dest.config, _measured(run, engine)))
+
+
+@then("the core's role owns the {engine:Engine} database")
+def owned(run: Run, dest: Core, engine: Engine) -> None:
+    run.look(engine.owned(dest.config))
+
+
+@when("the {engine:Engine} planner's statistics are gathered", idempotent=True)
+def gather_statistics(plan: Plan, dest: Core, engine: Engine) -> Act:
+    yield from engine.gather_statistics(plan, dest.config)
+
+
+@then("every {engine:Engine} table with rows has statistics")
+def has_statistics(run: Run, dest: Core, engine: Engine) -> None:
+    run.look(engine.has_statistics(dest.config, _measured(run, engine)))

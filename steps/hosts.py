@@ -1,0 +1,69 @@
+"""Hosts: reached, equipped, and holding nothing that would be lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness import files, preflight, sending
+from harness.deed import Role
+from steps.words import then, when
+
+if TYPE_CHECKING:
+    from harness.deed import Act
+    from harness.plan import Plan
+    from harness.recording.plugin import Core
+    from harness.run import Run
+
+
+def _roots(core: Core) -> list[str]:
+    return [root.path for root in files.data_roots(core.config)]
+
+
+@then("the {role:Role} answers with a key we pinned")
+def pinned(run: Run, role: Role) -> None:
+    run.look(preflight.keys_are_pinned(role))
+
+
+@then("the {role:Role} has the tools this move needs")
+def tools(run: Run, role: Role) -> None:
+    run.look(preflight.tools_are_there(role))
+
+
+@then("the dest's PostgreSQL can take what the source's writes")
+def postgresql_fits(run: Run, plan: Plan) -> None:
+    run.look(preflight.postgresql_fits(plan))
+
+
+@then("both clocks agree with ours")
+def clocks(run: Run) -> None:
+    run.look(preflight.clocks_agree())
+
+
+@then("the dest has room for what arrives")
+def room(run: Run, plan: Plan, source: Core) -> None:
+    run.look(preflight.room_on_dest(plan, _roots(source), source.config.login(Role.SOURCE).database))
+
+
+@then("nothing on the dest would be overwritten")
+def nothing_overwritten(run: Run, plan: Plan, source: Core, dest: Core) -> None:
+    run.look(preflight.nothing_overwritten(plan, _roots(source), dest.config.login(Role.DEST).database))
+
+
+@then("the dest has a valid certificate for the public name")
+def certificate(run: Run, plan: Plan) -> None:
+    run.look(preflight.certificate_on_dest(plan))
+
+
+@then("a fresh backup of the source exists")
+def backup(run: Run, plan: Plan) -> None:
+    run.check(preflight.backup_is_fresh(plan))
+
+
+@when("the source's migration key is authorised on the dest", idempotent=True)
+def authorise(run: Run, plan: Plan, source: Core) -> Act:
+    yield from sending.authorise(plan, _roots(source), run.read(sending.pinned_keys(Role.DEST)))
+
+
+@then("the key may send files of this move to the dest, and nothing else")
+def authorised(run: Run, plan: Plan, source: Core) -> None:
+    run.look(sending.authorised(plan, _roots(source)))
