@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_bdd.parser import ScenarioTemplate, Step
 
 NUMBERED = re.compile(r"^\d\d_")
+PROBLEMS = pytest.StashKey[list[str]]()
 TAGS = frozenset({"gate", "probe", "repeat", "by_dns", "by_proxy", "remote", "multicore", "retire"})
 
 
@@ -43,14 +44,19 @@ class FeatureFile(pytest.Module):
         module = types.ModuleType(self.path.stem)
         module.__file__ = str(self.path)
         try:
-            feature = get_feature(str(self.path.parent), self.path.name)
+            problems = list(document_problems(self.path))
+            self._fill(module)
         except Exception as error:
             raise self.CollectError(f"{self.path.name}: {error}") from error
-        for name in feature.scenarios:
-            function: Any = scenario(self.path.name, name, features_base_dir=str(self.path.parent))(lambda: None)
+        self.session.stash.setdefault(PROBLEMS, []).extend(problems)
+        return module
+
+    def _fill(self, module: types.ModuleType) -> None:
+        base = str(self.path.parent)
+        for name in get_feature(base, self.path.name).scenarios:
+            function: Any = scenario(self.path.name, name, features_base_dir=base)(lambda: None)
             function.__name__ = next(one for one in get_python_name_generator(name) if not hasattr(module, one))
             setattr(module, function.__name__, function)
-        return module
 
 
 def is_wanted(path: Path, named: Iterable[Path]) -> bool:

@@ -102,12 +102,16 @@ class Runbook:
             return None
         return collect.FeatureFile.from_parent(parent, path=file_path)
 
+    def pytest_bdd_apply_tag(self, tag: str) -> bool | None:
+        """Leave unknown tags to our own lint, which tells them with everything else."""
+        return None if tag in collect.TAGS else True
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Lint everything that was collected, before anything runs."""
         self.items = [item for item in session.items if collect.template_of(item)]
-        if not self.items or session.config.option.collectonly:
+        problems = session.stash.get(collect.PROBLEMS, [])
+        if session.config.option.collectonly or not (self.items or problems):
             return
-        problems = [problem for path in sorted({item.path for item in self.items}) for problem in collect.document_problems(path)]
         for item in self.items:
             problems += self._problems(item)
         if problems:
