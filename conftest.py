@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.recording.plugin import Runbook, is_runbook
+from harness.recording.plugin import Runbook, is_runbook, register
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(importlib.import_module(f"steps.{module.stem}"), f"steps.{module.stem}")
     _quiet(config)
     named = tuple(Path(argument.split("::")[0]).resolve() for argument in config.args)
-    config.pluginmanager.register(Runbook(open=_open, say=lambda text: _say(config, text), named=named), "runbook")
+    register(config, Runbook(open=_open, say=lambda text: _say(config, text), named=named))
 
 
 def _quiet(config: pytest.Config) -> None:

@@ -107,7 +107,7 @@ class Journal:
     def _append(self, kind: str, fields: dict[str, object]) -> Line:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         masked = self.masker.deep({"seq": len(self.lines) + 1, "time": now, "kind": kind, **fields, "prev": self._previous})
-        raw = json.dumps(masked, ensure_ascii=False, default=str).encode()
+        raw = json.dumps(masked, ensure_ascii=False, default=str).encode(errors="backslashreplace")
         line: Line = json.loads(raw)
         try:
             with self.path.open("ab", buffering=0) as file:

@@ -159,7 +159,7 @@ def nothing_overwritten(plan: Plan, roots: Iterable[str], database: str) -> Read
 
 
 def certificate_on_dest(plan: Plan) -> Reading[Check]:
-    """Look whether the dest answers TLS with a valid certificate for the public name (whatever it answers: no core is there yet)."""
+    """Look whether the dest answers TLS with a valid certificate for the public name; no core is there yet."""
     answer = yield Ask(call("GET", "/reg/service/info", via=Role.DEST))
     name = f"certificate for {plan.core.public_name} on the dest"
     return Check(name, Witness.API, "verified", f"verified, status {answer.status}", held=answer.status > 0, examined=1)

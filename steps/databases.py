@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from harness.databases import Engine
     from harness.deed import Act, Measured
     from harness.plan import Plan
-    from harness.recording.plugin import Core
+    from harness.recording.nouns import Core
     from harness.run import Run
 
 

@@ -10,7 +10,7 @@ from steps.words import then, when
 if TYPE_CHECKING:
     from harness.deed import Act
     from harness.plan import Plan
-    from harness.recording.plugin import Core
+    from harness.recording.nouns import Core
     from harness.run import Run
 
 

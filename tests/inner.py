@@ -31,13 +31,13 @@ from pathlib import Path
 import pytest
 from harness.check import Check, Witness, equal
 from harness.deed import Command, Role
-from harness.recording.plugin import Runbook
+from harness.recording.plugin import Runbook, register
 from steps.words import given, then, when
 from tests.inner import has, open_inner, put
 
 def pytest_configure(config):
     named = tuple(Path(argument).resolve() for argument in config.args)
-    config.pluginmanager.register(Runbook(open=open_inner, say=print, named=named), "runbook")
+    register(config, Runbook(open=open_inner, say=print, named=named))
 
 @given("{{thing}} is on the shelf")
 @then("{{thing}} is on the shelf")
@@ -114,7 +114,7 @@ def open_inner(session: pytest.Session, order: Sequence[str]) -> Opened:
     journal.open()
     run = Run(
         plan(), journal, Shelf(here / "shelf.json"), here / "private", order, rehearsal=True, fresh=not journal.lines, standing=()
-    )  # type: ignore[arg-type]
+    )
     journal.append("run", run="r1", exit=session.exitstatus)
     standing = here / "standing.py"
     if standing.exists():
@@ -140,7 +140,9 @@ class Inner:
 
     def again(self, *arguments: str) -> Inner:
         """Type the same command again."""
-        self.result = self.pytester.runpytest_inprocess("features", "-p", "no:cacheprovider", *arguments)
+        self.result = self.pytester.runpytest_inprocess(
+            "features", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments
+        )
         self.code = int(self.result.ret)
         self.printed = self.result.stdout.str()
         return self
@@ -167,7 +169,7 @@ class Inner:
     def shelf(self) -> list[str]:
         """What is on the shelf."""
         file = self.pytester.path / "shelf.json"
-        return json.loads(file.read_text()) if file.exists() else []  # type: ignore[no-any-return]
+        return json.loads(file.read_text()) if file.exists() else []
 
 
 __all__ = ["Act", "Inner", "Role", "Shelf", "has", "open_inner", "put"]

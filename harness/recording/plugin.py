@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from _pytest.outcomes import OutcomeException
 
-from harness.configuration import Config, ConfigError, effective
-from harness.deed import Role
 from harness.errors import CollectError, HarnessError, Refused, StoppedForApproval
-from harness.recording import applicable, collect
+from harness.recording import applicable, collect, nouns
 from harness.recording.words import remember
 
 if TYPE_CHECKING:
@@ -25,19 +23,10 @@ if TYPE_CHECKING:
     from pytest_bdd.parser import Scenario as GherkinScenario
     from pytest_bdd.parser import Step
 
-    from harness.plan import Plan
     from harness.run import Run, Scenario
 
 GREEN, RED, STOPPED, REFUSED = 0, 1, 12, 13
 SCENARIO = pytest.StashKey["Scenario"]()
-
-
-@dataclass(frozen=True, slots=True)
-class Core:
-    """One of the two cores: its role and its effective config (the dest's is what the plan makes of the source's)."""
-
-    role: Role
-    config: Config
 
 
 @dataclass
@@ -60,39 +49,7 @@ class Runbook:
     cause: str = ""
     code: int = GREEN
     named: tuple[Path, ...] = ()
-    _example: dict[str, Any] = field(default_factory=dict)
-
-    # --- fixtures: what steps may ask for
-
-    @pytest.fixture(scope="session")
-    def run(self) -> Run:
-        """Return the run."""
-        if self.opened is None:
-            raise Refused("no run was opened")
-        return self.opened.run
-
-    @pytest.fixture(scope="session")
-    def plan(self, run: Run) -> Plan:
-        """Return the plan."""
-        return run.plan
-
-    @pytest.fixture(scope="session")
-    def source(self, run: Run) -> Core:
-        """Return the source core, its effective config read when first asked for."""
-        config = run.read(effective(run.plan, Role.SOURCE))
-        if config is None:
-            raise ConfigError(f"the source has no config in {', '.join(run.plan.core.config_paths)}")
-        return Core(Role.SOURCE, config)
-
-    @pytest.fixture(scope="session")
-    def dest(self, run: Run, source: Core) -> Core:
-        """Return the dest core with the config that the plan gives it."""
-        return Core(Role.DEST, source.config.changed(run.plan.planned_changes))
-
-    @pytest.fixture(scope="session")
-    def platform(self, dest: Core) -> Core:
-        """Return the core whose platform database is asked: on a single core, the dest's own."""
-        return dest
+    _feature: str = ""
 
     # --- collecting
 
@@ -150,6 +107,9 @@ class Runbook:
         if scenario is None or self.opened is None:
             return
         run = self.opened.run
+        if scenario.feature != self._feature:
+            self._feature = scenario.feature
+            run.journal.append("feature", feature=scenario.feature, file=item.path.name)
         status, cause = self._left_out(item, scenario, run)
         if status:
             run.not_run(scenario, status, cause)
@@ -216,6 +176,12 @@ class Runbook:
         if report.when == "call" or (report.when == "setup" and report.outcome != "passed"):
             return report.outcome, "", ""
         return "", "", ""
+
+
+def register(config: pytest.Config, runbook: Runbook) -> None:
+    """Make this pytest session one that runs features."""
+    config.pluginmanager.register(runbook, nouns.PLUGIN)
+    config.pluginmanager.register(nouns, "runbook-nouns")
 
 
 def is_runbook(arguments: Sequence[str]) -> bool:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from harness import waiting
 from harness.check import Check, Outcome
@@ -40,10 +40,19 @@ if TYPE_CHECKING:
     from harness.deed import Act, Reading
     from harness.journal import Journal
     from harness.plan import Plan
-    from harness.run.performing import Performer
 
 T = TypeVar("T")
 REFUSED = 400
+
+
+class Performs(Protocol):
+    """What does deeds and makes observations: harness.run.performing, or a test's own."""
+
+    def do(self, deed: Any) -> Any:  # noqa: ANN401 - each deed has its own answer
+        """Do a deed."""
+
+    def observe(self, observation: Any) -> Any:  # noqa: ANN401 - each observation has its own answer
+        """Ask, changing nothing."""
 
 
 class Phase(StrEnum):
@@ -121,7 +130,7 @@ class Run:
 
     plan: Plan
     journal: Journal
-    performer: Performer
+    performer: Performs
     private: Path
     order: Sequence[str] = ()
     rehearsal: bool = False

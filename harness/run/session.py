@@ -50,6 +50,7 @@ class Session:
     """A run that is open: its locks are held."""
 
     run: Run
+    performer: Performer
     setting: Setting
     locks: list[tuple[RunFolder, int]] = field(default_factory=list)
 
@@ -87,13 +88,13 @@ def begin(plan: Plan, setting: Setting, order: Sequence[str], listener: Callable
     journal.masker.know(plan.verification_user.password.read().value, plan.cutover.dns.key.secret.read().value)
     journal.open()
     hosts = {role: Host(role, plan.host(role).ssh, Ssh(role, plan.host(role).ssh), plan.run_folder) for role in Role}
-    run = Run(
-        plan, journal, Performer(plan, hosts), folder / "private", order, setting.rehearsal, setting.fresh and not journal.lines
-    )
-    session = Session(run, setting)
+    performer = Performer(plan, hosts)
+    fresh = setting.fresh and not journal.lines
+    run = Run(plan, journal, performer, folder / "private", order, setting.rehearsal, fresh)
+    session = Session(run, performer, setting)
     _write_run(run, setting, folder.name)
     try:
-        _take_up(session, hosts, folder.name)
+        _take_up(session, folder.name)
     except BaseException:
         release(session)
         raise
@@ -121,11 +122,11 @@ def _write_run(run: Run, setting: Setting, name: str) -> None:
     )
 
 
-def _take_up(session: Session, hosts: dict[Role, Host], name: str) -> None:
+def _take_up(session: Session, name: str) -> None:
     run = session.run
     for lost in unfinished_intents(run.journal.lines):
         run.journal.append("note", text=f"its end is not in the record: {lost['deed']}")
-    for folder in folders(hosts, this_process(run.plan, name)):
+    for folder in folders(session.performer.hosts, this_process(run.plan, name)):
         session.locks.append((folder, folder.take()))
         for deed in folder.await_unfinished():
             run.journal.append("note", text=f"waited for a deed that a killed run had begun on the {folder.host.role}: {deed}")
@@ -139,7 +140,7 @@ def release(session: Session) -> None:
             folder.release(number)
         except HarnessError as error:
             session.run.journal.append("note", text=f"the lock could not be given back: {error}")
-    for host in session.run.performer.hosts.values():
+    for host in session.performer.hosts.values():
         host.transport.close()
 
 
@@ -164,7 +165,7 @@ def _state(session: Session, code: int) -> list[str]:
     lines = [
         f"source  {source}; its core is {_core(run, Role.SOURCE)}",
         f"dest    its core is {_core(run, Role.DEST)}" + ("; users may be there (T_open is marked)" if "T_open" in marks else ""),
-        f"users   {_users(run)}",
+        f"users   {_users(session.performer)}",
     ]
     if code:
         lines.append(f"next    mend the cause, then type again: {session.setting.command}")
@@ -184,13 +185,13 @@ def _status(run: Run, role: Role) -> Reading[int]:
     return answer.exit
 
 
-def _users(run: Run) -> str:
+def _users(performer: Performer) -> str:
     try:
-        status = run.performer.observe(Ask(call("GET", "/reg/service/info"))).status
-        address = run.performer.public_address()
+        status = performer.observe(Ask(call("GET", "/reg/service/info"))).status
+        address = performer.public_address()
     except HarnessError as error:
         return f"see nothing ({str(error).splitlines()[0][:120]})"
-    at = next((str(role) for role in Role if str(run.plan.host(role).address) == address), address)
+    at = next((str(role) for role in Role if str(performer.plan.host(role).address) == address), address)
     return f"are led to the {at} and are " + ("served" if status == HTTP_OK else f"answered {status}")
 
 

@@ -29,8 +29,9 @@ def test_an_act_is_done_between_two_looks_and_recorded_in_that_order(inner: Inne
     inner.run(ONE)
 
     assert inner.code == 0
-    assert [line["kind"] for line in inner.lines[:9]] == [
+    assert [line["kind"] for line in inner.lines[:10]] == [
         "run",
+        "feature",
         "scenario",
         "check",
         "step",

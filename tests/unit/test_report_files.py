@@ -71,11 +71,11 @@ def test_what_xml_cannot_hold_is_replaced(tmp_path: Path) -> None:
     story = Story(tmp_path / "journal.jsonl")
     story.run()
     story.begin("F", "S")
-    story.look("after", "fact", f"check {HOSTILE}", "not held", observed="\x00\x1b[2J\ud800", expected="\ufffe")
+    story.look("after", "fact", f"check\x07 {HOSTILE}", "not held", observed="\x00\x1b[2J\x9b", expected="\ufffe")
     story.end("red", "\x07")
-    (case,) = cases(tmp_path).values()
+    case = cases(tmp_path)["S"]
 
-    assert case[0].get("message") == f"check {HOSTILE}"
+    assert case[0].get("message") == f"check\ufffd {HOSTILE}"
     assert "observed: \ufffd\ufffd[2J\ufffd" in (case[0].text or "")
 
 

@@ -36,10 +36,12 @@ def after(lines: list[str], first: str, count: int) -> list[str]:
 
 
 def test_the_first_lines_say_what_runs_where(tmp_path: Path) -> None:
-    assert lines_of(tmp_path, journals.green, width=140)[:2] == [
-        f"{'CHG0031337  Move core-a to Geneva-2':52}rehearsal · source 127.0.0.11 (loopback), dest 127.0.0.12 (loopback) · stand-in core 2.0.1",
-        "run         2026-12-01-CHG0031337-r3",
-    ]
+    title, where = "CHG0031337  Move core-a to Geneva-2", "rehearsal · source 127.0.0.11 (loopback), dest 127.0.0.12 (loopback)"
+    run = "run         2026-12-01-CHG0031337-r3"
+
+    assert lines_of(tmp_path, journals.green, width=140)[:2] == [f"{title:50}{where} · stand-in core 2.0.1", run]
+    (tmp_path / "narrow").mkdir()
+    assert lines_of(tmp_path / "narrow", journals.green)[:3] == [title, f"{where} · stand-in core 2.0.1", run]
 
 
 def test_a_scenario_is_told_as_before_act_after(tmp_path: Path) -> None:

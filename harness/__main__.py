@@ -1,0 +1,45 @@
+"""The commands beside the runbook itself: `python -m harness report DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import report
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return 0, or 1 with a message on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        sys.stdout.write(f"{options.does(options)}\n")
+    except HarnessError as error:
+        sys.stderr.write(f"{error}\n")
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or options.folder}: {error.strerror or error}\n")
+    else:
+        return 0
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m harness", description="Commands beside the runbook itself.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    reporting = commands.add_parser("report", help="write report.html and junit.xml again from a run's journal")
+    reporting.add_argument("folder", type=Path, metavar="DIR", help="the run's folder under reports/, with its journal.jsonl")
+    reporting.set_defaults(does=_report)
+    return parser
+
+
+def _report(options: argparse.Namespace) -> Path:
+    return report.write(options.folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

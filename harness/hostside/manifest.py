@@ -1,0 +1,268 @@
+r"""The manifest of a file tree: what lies at every path, in lines that are the same on every host when the trees are.
+
+Usage: manifest.py ROOT [--exclude GLOB]... --out FILE
+
+A line is `type TAB mode TAB owner:group TAB size TAB sha256 TAB path`:
+  type     find's letter: f file, d folder, l symbolic link, p pipe, s socket, c and b devices
+  mode     four octal digits
+  owner    names, or numbers where the host knows no name
+  size     bytes of a file, length of a link's target, 0 for the rest
+  sha256   of a file's content or a link's target (links are not followed), `-` for the rest
+  path     relative to ROOT, which itself is `.`; a link's is followed by ` -> ` and its target; \ TAB and newline are written
+           \\ \t \n; other bytes stand as they are
+The order is depth first, the names in a folder by their bytes, so it does not depend on host or locale. Times are not written.
+A GLOB is matched against the whole relative path, `*` across slashes too; a leading slash is ignored. What matches is left out,
+a folder with all that is in it.
+
+FILE is written as FILE.part and renamed (mode 0600). Printed is one JSON line: {"digest": sha256 of FILE, "paths": lines,
+"files": regular files, "bytes": their bytes, "seconds": wall time}. A path that changes, vanishes or cannot be read meanwhile
+is an error that names it, exit 1, and no FILE.
+
+The tree is walked here and read in child processes, batch by batch, so memory does not grow with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import functools
+import grp
+import hashlib
+import json
+import marshal
+import os
+import pwd
+import queue
+import re
+import stat
+import sys
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+BATCH_PATHS = 256
+BATCHES_AHEAD_EACH = 4
+CHUNK_BYTES = 1 << 20
+MOST_READERS = 8
+OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+LETTERS = {
+    stat.S_IFREG: b"f",
+    stat.S_IFDIR: b"d",
+    stat.S_IFLNK: b"l",
+    stat.S_IFIFO: b"p",
+    stat.S_IFSOCK: b"s",
+    stat.S_IFCHR: b"c",
+    stat.S_IFBLK: b"b",
+}
+Block = tuple[bytes, int, int]
+Reader = tuple[BinaryIO, BinaryIO]
+
+
+class Changed(Exception):
+    """What was read is not one state of the tree; the text names the path."""
+
+
+def walk(root: bytes, excluded: Callable[[bytes], object]) -> Iterator[tuple[bool, bytes]]:
+    """Yield (is a regular file, relative path) in the manifest's order; raises OSError for a folder that cannot be listed."""
+    yield False, b"."
+    waiting = _listed(root, b"")
+    while waiting:
+        is_file, is_folder, path = waiting.pop()
+        if excluded(path):
+            continue
+        yield is_file, path
+        if is_folder:
+            waiting += _listed(root, path + b"/")
+
+
+def _listed(root: bytes, prefix: bytes) -> list[tuple[bool, bool, bytes]]:
+    """Return the entries of a folder, last name first: the walk takes them from the end."""
+    with os.scandir(root + b"/" + prefix) as entries:
+        found = [(e.name, e.is_file(follow_symlinks=False), e.is_dir(follow_symlinks=False)) for e in entries]
+    found.sort(reverse=True)
+    return [(is_file, is_folder, prefix + name) for name, is_file, is_folder in found]
+
+
+def content(path: bytes) -> tuple[os.stat_result, str]:
+    """Return a file's facts and SHA-256; raises Changed when it did not hold still."""
+    file = os.open(path, OPEN_FLAGS)
+    try:
+        before = os.fstat(file)
+        read = _hashed(file, before.st_size) if stat.S_ISREG(before.st_mode) else None
+        after = os.fstat(file)
+    finally:
+        os.close(file)
+    same = (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (after.st_size, after.st_mtime_ns, after.st_ctime_ns)
+    if read is None or not same:
+        raise Changed("changed while it was read")
+    return before, read
+
+
+def _hashed(file: int, size: int) -> str | None:
+    """Return the SHA-256 of exactly `size` bytes, or None when the file is shorter or longer."""
+    if size < CHUNK_BYTES:
+        whole = os.read(file, size + 1)
+        return hashlib.sha256(whole).hexdigest() if len(whole) == size else None
+    digest, count = hashlib.sha256(), 0
+    while chunk := os.read(file, CHUNK_BYTES):
+        digest.update(chunk)
+        count += len(chunk)
+    return digest.hexdigest() if count == size else None
+
+
+@functools.cache
+def owner(uid: int, gid: int) -> bytes:
+    """Return `owner:group` by name, or by number where the host knows no name."""
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        user = str(uid)
+    try:
+        group = grp.getgrgid(gid).gr_name
+    except KeyError:
+        group = str(gid)
+    return f"{user}:{group}".encode()
+
+
+def escaped(path: bytes) -> bytes:
+    """Return the path as it is written in a line."""
+    return path.replace(b"\\", b"\\\\").replace(b"\t", b"\\t").replace(b"\n", b"\\n")
+
+
+def line(root: bytes, path: bytes, *, is_file: bool) -> tuple[bytes, int]:
+    """Return the line of a path and the bytes of its content."""
+    whole, shown, size, digest = root + b"/" + path, escaped(path), 0, "-"
+    if is_file:
+        facts, digest = content(whole)
+        size = facts.st_size
+    else:
+        facts = os.lstat(whole)
+        if stat.S_ISREG(facts.st_mode):
+            raise Changed("became a file while the tree was read")
+        if stat.S_ISLNK(facts.st_mode):
+            target = os.readlink(whole)  # noqa: PTH115 - paths here are bytes, which may be no text
+            size, digest = len(target), hashlib.sha256(target).hexdigest()
+            shown += b" -> " + escaped(target)
+    letter = LETTERS[stat.S_IFMT(facts.st_mode)]
+    who = owner(facts.st_uid, facts.st_gid)
+    text = b"%c\t%04o\t%s\t%d\t%s\t%s\n" % (letter, stat.S_IMODE(facts.st_mode), who, size, digest.encode(), shown)
+    return text, size if is_file else 0
+
+
+def block(root: bytes, batch: list[tuple[bool, bytes]]) -> Block:
+    """Return the lines of a batch, how many regular files are in it and their bytes; raises Changed naming the path."""
+    lines, files, total = [], 0, 0
+    for is_file, path in batch:
+        try:
+            text, size = line(root, path, is_file=is_file)
+        except (OSError, Changed) as error:
+            raise Changed(named(root + b"/" + path, error)) from error
+        lines.append(text)
+        files += is_file
+        total += size
+    return b"".join(lines), files, total
+
+
+def named(path: bytes, error: Exception) -> str:
+    """Return the path and what is wrong with it."""
+    return f"{os.fsdecode(path)}: {error.strerror if isinstance(error, OSError) else error}"
+
+
+def serve(root: bytes, requests: BinaryIO, answers: BinaryIO) -> NoReturn:
+    """Answer batches, as a child process, until there are no more."""
+    while True:
+        try:
+            answer: Block | str = block(root, marshal.load(requests))  # noqa: S302 - from our parent
+        except Changed as error:
+            answer = os.fsencode(str(error)).decode("latin-1")  # marshal refuses lone surrogates
+        except EOFError:
+            os._exit(0)
+        marshal.dump(answer, answers)
+        answers.flush()
+
+
+def reader(root: bytes) -> Reader:
+    """Start a child process that reads files; returns where it is asked and where it answers."""
+    (asked, ask), (answer, answering) = os.pipe(), os.pipe()
+    if not os.fork():
+        try:
+            os.close(ask)
+            os.close(answer)
+            serve(root, os.fdopen(asked, "rb"), os.fdopen(answering, "wb"))
+        finally:
+            os._exit(1)  # whatever happened, a child never goes on as its parent
+    os.close(asked)
+    os.close(answering)
+    return os.fdopen(ask, "wb"), os.fdopen(answer, "rb")
+
+
+def blocks(root: bytes, batches: Iterator[list[tuple[bool, bytes]]]) -> Iterator[Block]:
+    """Yield the blocks in order, several read at the same time; raises Changed. A child ends when its request pipe closes."""
+    count = max(2, min(MOST_READERS, len(os.sched_getaffinity(0))))
+    idle: queue.SimpleQueue[Reader] = queue.SimpleQueue()
+    for _ in range(count):  # all forked before the first thread begins
+        idle.put(reader(root))
+
+    def ask(batch: list[tuple[bool, bytes]]) -> Block:
+        requests, answers = one = idle.get()
+        try:
+            marshal.dump(batch, requests)
+            requests.flush()
+            answer: Block | str = marshal.load(answers)  # noqa: S302 - from our own child
+        except EOFError as error:
+            raise Changed("a child process that reads files was killed") from error
+        finally:
+            idle.put(one)  # a dead one fails again at once: nothing waits for it
+        if isinstance(answer, str):
+            raise Changed(os.fsdecode(answer.encode("latin-1")))
+        return answer
+
+    with ThreadPoolExecutor(count) as pool:
+        ahead = deque(pool.submit(ask, batch) for batch in islice(batches, count * BATCHES_AHEAD_EACH))
+        while ahead:
+            yield ahead.popleft().result()
+            ahead.extend(pool.submit(ask, batch) for batch in islice(batches, 1))
+
+
+def write(root: bytes, excludes: list[str], out: BinaryIO) -> dict[str, object]:
+    """Write the lines; returns the answer without its seconds."""
+    patterns = [re.compile(fnmatch.translate(glob.lstrip("/")).encode()).match for glob in excludes]
+    found = walk(root, lambda path: any(match(path) for match in patterns))
+    digest, paths, files, total = hashlib.sha256(), 0, 0, 0
+    for text, some, size in blocks(root, iter(lambda: list(islice(found, BATCH_PATHS)), [])):
+        out.write(text)
+        digest.update(text)
+        paths, files, total = paths + text.count(b"\n"), files + some, total + size
+    return {"digest": digest.hexdigest(), "paths": paths, "files": files, "bytes": total}
+
+
+def main() -> int:
+    """Write the manifest and print what it is; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="manifest")
+    parser.add_argument("root")
+    parser.add_argument("--exclude", action="append", default=[])
+    parser.add_argument("--out", required=True)
+    asked = parser.parse_args()
+    began, part = time.monotonic(), f"{asked.out}.part"
+    os.umask(0o077)
+    try:
+        with open(part, "wb") as out:  # noqa: PTH123 - one small program without pathlib starts faster
+            answer = write(os.path.realpath(os.fsencode(asked.root)), asked.exclude, out)
+        os.replace(part, asked.out)  # noqa: PTH105 - as above
+    except (OSError, Changed) as error:
+        path = getattr(error, "filename", None)
+        print(f"manifest: {named(os.fsencode(path), error) if path else error}", file=sys.stderr)  # noqa: T201 - the answer
+        if os.path.exists(part):  # noqa: PTH110 - as above
+            os.unlink(part)  # noqa: PTH108 - as above
+        return 1
+    print(json.dumps({**answer, "seconds": round(time.monotonic() - began, 3)}))  # noqa: T201 - the answer
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,278 @@
+"""The journal as an operator reads it while it is written: whole lines, one after the other, no cursor moved.
+
+A deed is printed when its intent is written, so the last line always says what is being done.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from harness.check import Outcome
+from harness.shown import between, clock, differing, middle, one_line, printable, seconds, side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.journal import Line
+
+GREEN, RED, YELLOW, BOLD, DIM = "32", "31", "33", "1", "2"
+COLOURS = {"green": GREEN, "red": RED}
+SCENARIO, DETAIL, VALUE = 4, 6, 16
+LABEL = 8
+TAIL_LINES = 4
+DIFFERENCES = 5
+WORTH_SAYING_S = 1.0
+
+
+@dataclass
+class Narrator:
+    """Prints a journal's lines as they are written: a listener of harness.journal.Journal.
+
+    `write` gets whole lines, without their end; `width` is in characters. What it remembers is only what the next line needs.
+    """
+
+    write: Callable[[str], None]
+    colour: bool = field(kw_only=True)
+    width: int = field(default=100, kw_only=True)
+    _features: dict[str, str] = field(default_factory=dict)
+    _heading: str = ""
+    _label: str = ""
+    _settled: int = 0
+    _blocked: list[str] = field(default_factory=list)
+    _not_applicable: int = 0
+    _intent: str = ""
+    _told_red: bool = False
+    _red_above: bool = False
+    _stopped: str = ""
+
+    def __call__(self, line: Line) -> None:
+        """Print one line of the journal; kinds that an operator need not see at night print nothing."""
+        teller = getattr(self, f"_tell_{line.get('kind')}", None)
+        if teller:
+            teller(line)
+
+    def close(self) -> None:
+        """End what is pending, for a run that ends without a verdict."""
+        self._flush()
+
+    # -- how lines are put on the page
+
+    def _put(self, indent: int, text: str, style: str = "") -> None:
+        """Print one line, its middle shortened to the width."""
+        self.write(f"{' ' * indent}{self._paint(middle(text, self.width - indent), style)}".rstrip())
+
+    def _wrap(self, indent: int, text: str, style: str = "", label: str = "") -> None:
+        """Print a text whole over as many lines as it needs: words, paths and commands are never cut."""
+        hang = " " * (indent + len(label))
+        wrapped = textwrap.wrap(
+            one_line(text),
+            self.width,
+            initial_indent=" " * indent + label,
+            subsequent_indent=hang,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for row in wrapped or [""]:
+            self.write(self._paint(row, style))
+
+    def _whole(self, row: str) -> None:
+        """Print a line of the state block: as it stands where it fits, so that its columns stay, else over several lines."""
+        if len(row) > self.width or "\n" in row:
+            self._wrap(0, row)
+        else:
+            self.write(row)
+
+    def _paint(self, text: str, style: str) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if self.colour and style and text else text
+
+    def _labelled(self, label: str, text: str, style: str = "") -> None:
+        """Print a line under a label, which stands only on the first of several."""
+        shown = label if label != self._label else ""
+        self._put(DETAIL, f"{shown:{LABEL}}{text}", style)
+        self._label = label
+
+    def _flush(self) -> None:
+        """Print how many scenarios were settled or blocked, once for all of them."""
+        if self._settled:
+            self._put(0, "")
+            self._put(SCENARIO, f"✓ {self._settled} scenarios settled: green in this run, not looked at again", DIM)
+        if self._blocked:
+            cause = "blocked by the line above" if self._red_above else self._blocked[0] or "blocked by an earlier red"
+            more = f" · {self._not_applicable} not applicable" if self._not_applicable else ""
+            self._put(SCENARIO, f"■ {len(self._blocked)} scenarios not run: {cause}{more}", YELLOW)
+        self._settled, self._not_applicable = 0, 0
+        self._blocked.clear()
+
+    # -- the kinds
+
+    def _tell_run(self, line: Line) -> None:
+        self._flush()
+        self._heading = ""
+        where = " · ".join(part for part in (line.get("mode"), _named(line.get("hosts")), _named(line.get("core"))) if part)
+        title = f"{one_line(line.get('change', ''))}  {one_line(line.get('title', ''))}"
+        if len(title) + len(where) + 2 <= self.width:
+            self._put(0, f"{title}{' ' * (self.width - len(title) - len(where))}{where}", BOLD)
+        else:
+            self._put(0, title, BOLD)
+            self._wrap(0, where)
+        settled = f" ({line['settled']} scenarios settled)" if line.get("settled") else ""
+        self._put(0, f"{'run':12}{one_line(line.get('run', ''))}{'' if line.get('fresh') else f', continued{settled}'}")
+
+    def _tell_feature(self, line: Line) -> None:
+        number = PurePosixPath(str(line.get("file", ""))).name.split("_")[0]
+        self._features[str(line.get("feature"))] = number if number.isdigit() else ""
+
+    def _tell_scenario(self, line: Line) -> None:
+        status = line.get("status")
+        if status == "settled":
+            self._settled += 1
+        elif status == "blocked":
+            self._blocked.append(one_line(line.get("cause") or ""))
+        elif status == "not applicable" and self._blocked:
+            self._not_applicable += 1
+        elif status == "begun":
+            self._begin(line)
+        elif status == "not applicable":
+            self._begin(line, f"\N{EN DASH} {_title(line)}: not applicable{_because(line)}", DIM)
+        else:
+            self._end(line)
+
+    def _begin(self, line: Line, text: str = "", style: str = "") -> None:
+        self._flush()
+        feature = str(line.get("feature") or "")
+        if feature != self._heading:
+            self._heading = feature
+            self._put(0, "")
+            self._put(0, f"{self._features.get(feature, ''):4}{one_line(feature)}", BOLD)
+        self._label, self._told_red, self._red_above = "", False, False
+        self._put(SCENARIO, text or _title(line), style)
+
+    def _end(self, line: Line) -> None:
+        if line.get("status") == "red":
+            self._red_above = True
+            if not self._told_red:
+                self._wrap(DETAIL, str(line.get("cause") or "red"), RED, label="✗ ")
+
+    def _tell_step(self, line: Line) -> None:
+        status = line.get("status")
+        if status == "already held":
+            self._labelled("act", "already held: not done again", DIM)
+        elif status == "error" or (status == "not held" and line.get("phase") != "before" and not self._told_red):
+            self._told_red = True
+            self._wrap(DETAIL, f"{line.get('step')}: {line.get('cause') or status}", RED, label="✗ ")
+
+    def _tell_intent(self, line: Line) -> None:
+        """Say what is being done before it is: an operator who waits reads what for."""
+        self._labelled("act", one_line(line.get("deed", "")))
+        self._intent = str(line.get("id"))
+
+    def _tell_deed(self, line: Line) -> None:
+        """Say how long it took where that was long, and how it failed; which deed it was, where several are done side by side."""
+        took, ok = line.get("seconds") or 0, line.get("ok")
+        which = "" if str(line.get("id")) == self._intent else f": {one_line(line.get('deed', ''))}"
+        if not ok:
+            self._labelled("act", f"✗ failed, exit {one_line(line.get('exit', 'none'))}, {seconds(took)}{which}", RED)
+            for row in printable(str(line.get("tail") or "")).splitlines()[-TAIL_LINES:]:
+                self._put(VALUE, one_line(row), DIM)
+        elif took >= WORTH_SAYING_S:
+            self._labelled("act", f"took {seconds(took)}{which}", DIM)
+
+    def _tell_check(self, line: Line) -> None:
+        phase, outcome = str(line.get("phase")), line.get("outcome")
+        held = outcome == Outcome.HELD
+        if held and phase in {"given", "standing"}:
+            return
+        red = outcome == Outcome.ERROR or (not held and phase != "before")
+        self._labelled(phase, f"{'✓' if held else '✗'} {_said(line, held=held)}", GREEN if held else RED if red else DIM)
+        if red:
+            self._told_red = True
+            self._explain(line)
+
+    def _explain(self, line: Line) -> None:
+        """Print both sides of a red check, why it matters and what to do."""
+        examined, least = line.get("examined") or 0, max(1, line.get("minimum") or 1)
+        if examined < least:
+            self._put(VALUE, f"examined {examined} of at least {least}", RED)
+        rows = _rows(line)
+        for key, expected, observed in rows[:DIFFERENCES]:
+            self._put(VALUE, f"{key}expected  {expected}")
+            self._put(VALUE, f"{' ' * len(key)}observed  {observed}")
+        if len(rows) > DIFFERENCES:
+            self._put(VALUE, f"and {len(rows) - DIFFERENCES} more that differ: see the report")
+        for label, name in (("why it matters   ", "why"), ("what to do       ", "remedy")):
+            if line.get(name):
+                self._wrap(VALUE - 2, str(line[name]), label=label)
+
+    def _tell_mark(self, line: Line) -> None:
+        mark, time = str(line.get("mark")), str(line.get("time"))
+        waited = f", {seconds(between(self._stopped, time))} after T_stop" if mark == "T_open" and self._stopped else ""
+        self._stopped = time if mark == "T_stop" else self._stopped
+        self._put(DETAIL, f"{'mark':{LABEL}}{one_line(mark)} {clock(time)} UTC{waited}", BOLD)
+
+    def _tell_gate(self, line: Line) -> None:
+        answer = "approved" if line.get("approved") else "not approved"
+        self._put(DETAIL, f"{'gate':{LABEL}}{answer} by {one_line(line.get('by') or 'nobody')}", BOLD)
+
+    def _tell_deviation(self, line: Line) -> None:
+        self._wrap(DETAIL, f"deviation: {line.get('text') or line.get('reason') or ''}", YELLOW)
+
+    def _tell_note(self, line: Line) -> None:
+        self._wrap(DETAIL, str(line.get("text") or ""), DIM, label=f"{'note':{LABEL}}")
+
+    def _tell_verdict(self, line: Line) -> None:
+        self.close()
+        self._put(0, "")
+        status, text = str(line.get("status") or ""), str(line.get("text") or "")
+        said = text if text.lower().startswith(status.lower()) else f"{status.upper()} {text}"
+        self._wrap(0, said, COLOURS.get(status, YELLOW))
+        state = line.get("state") or []
+        for row in state if isinstance(state, list) else str(state).splitlines():
+            self._whole(printable(str(row)))
+
+
+def _named(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return who or what a `run` line names: a text, or a mapping as "name value" pairs."""
+    if isinstance(value, dict):
+        return ", ".join(f"{one_line(name)} {one_line(part)}" for name, part in value.items())
+    return one_line(value) if value else ""
+
+
+def _title(line: Line) -> str:
+    """Return a scenario's name, the placeholders of an Outline filled in, and the row where the name does not tell it."""
+    title, example = str(line.get("scenario", "")), line.get("example")
+    row = example if isinstance(example, dict) else {}
+    for name, value in row.items():
+        title = title.replace(f"<{name}>", str(value))
+    left = [str(value) for value in (row.values() if row else [example]) if value and str(value) not in title]
+    return one_line(f"{title} ({', '.join(left)})" if left else title)
+
+
+def _because(line: Line) -> str:
+    return f": {one_line(line['cause'])}" if line.get("cause") else ""
+
+
+def _said(line: Line, *, held: bool) -> str:
+    """Return a check in one line: its name and what was seen, or how much was examined where it held."""
+    name = one_line(line.get("name", ""))
+    examined = line.get("examined") or 0
+    observed = line.get("observed")
+    if held:
+        plain = isinstance(observed, str | int | float) and not isinstance(observed, bool)
+        return f"{name}{f': {one_line(observed)}' if plain else ''}{f' ({examined:,} examined)' if examined > 1 else ''}"
+    if line.get("outcome") == Outcome.ABSENT and not isinstance(observed, str):
+        return f"{name}: not there yet"
+    rows = _rows(line)
+    if not rows or not rows[0][0]:
+        return f"{name}: {one_line(observed)}"
+    return f"{name}: {len(rows)} of {len({**line['expected'], **line['observed']})} differ"
+
+
+def _rows(line: Line) -> list[tuple[str, str, str]]:
+    """Return (key, expected, observed) of what differs between two mappings, or one row without a key for other values."""
+    expected, observed = line.get("expected"), line.get("observed")
+    if not (isinstance(expected, dict) and isinstance(observed, dict)) or expected == observed:
+        return [("", one_line(expected), one_line(observed))]
+    return [(f"{one_line(key)}  ", side(expected, key), side(observed, key)) for key in differing(expected, observed)]

@@ -1,0 +1,46 @@
+"""The core under test: the one that CONTRACT_CORE_URL names, else the stand-in."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .client import Client, Contract
+from .stage import ORIGIN, Stage, staged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    """Start a stand-in; what looks behind the API needs it, and is skipped for a core given by its URL."""
+    if "CONTRACT_CORE_URL" in os.environ:
+        pytest.skip("a core was given: only its API is examined")
+    with tempfile.TemporaryDirectory(prefix="standin-") as name:
+        Path(name).chmod(0o755)
+        with staged(Path(name)) as running:
+            running.start()
+            yield running
+
+
+@pytest.fixture(scope="session")
+def contract(request: pytest.FixtureRequest) -> Contract:
+    """Tell where the core under test is, and what opens it."""
+    if url := os.environ.get("CONTRACT_CORE_URL"):
+        hfs = os.environ.get("CONTRACT_HFS_URL")
+        return Contract(url, hfs, os.environ["CONTRACT_ADMIN_KEY"], os.environ["CONTRACT_ORIGIN"])
+    stage: Stage = request.getfixturevalue("stage")
+    return Contract(stage.url, stage.hfs_url, stage.admin_key, ORIGIN)
+
+
+@pytest.fixture(scope="session")
+def client(contract: Contract) -> Iterator[Client]:
+    """Register a user of our own, deleted at the end."""
+    made = Client.registered(contract)
+    yield made
+    made.admin("DELETE", f"/users/{made.username}")

@@ -1,0 +1,102 @@
+"""The plan: all problems at once, each with its path; secrets are references."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.deed import Role
+from harness.errors import PlanError
+from harness.plan import SecretReference, load, parse
+from tests.plans import CONTENT, plan
+
+
+def problems(content: Any) -> list[str]:  # noqa: ANN401 - any YAML content
+    with pytest.raises(PlanError) as error:
+        parse(yaml.safe_dump(content).encode())
+    return list(error.value.problems)
+
+
+def changed(path: str, value: object) -> dict[str, Any]:
+    content = copy.deepcopy(CONTENT)
+    *parents, last = path.split(".")
+    at = content
+    for parent in parents:
+        at = at[parent]
+    at[last] = value
+    return content
+
+
+def test_a_whole_plan_is_read() -> None:
+    read = plan()
+
+    assert read.core.public_name == "core.example.com"
+    assert read.core.public_port == 443
+    assert str(read.host(Role.DEST).address) == "203.0.113.20"
+    assert read.run_folder == "/var/lib/pryv-migration/CHG0031337"
+
+
+def test_every_problem_is_told_with_its_path() -> None:
+    content = changed("source.ssh.port", 99999)
+    content["core"]["public_url"] = "http://core.example.com"
+    del content["backup"]["file"]
+    content["surprise"] = 1
+
+    found = problems(content)
+
+    assert [problem.split(":")[0] for problem in found] == ["core", "source.ssh.port", "backup.file", "surprise"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("source.ssh.host", "-oProxyCommand=touch /tmp/x"),
+        ("source.ssh.user", "root;reboot"),
+        ("core.app_path", "opt/pryv"),
+        ("core.app_path", "/opt/../etc"),
+        ("core.command.start", ["--evil"]),
+        ("core.command.start", []),
+        ("change.id", "../../etc"),
+        ("change.id", ""),
+        ("verification_user.username", "Verify"),
+        ("dest.address", "203.0.113.10"),
+        ("dest.address", "not an address"),
+        ("cutover.dns.servers", []),
+        ("cutover.dns.key.secret", {"value": "in the open"}),
+        ("cutover.dns.key.secret", {"env": "A", "file": "B"}),
+        ("core.public_url", "https://user@core.example.com"),
+        ("dest.install", "by-hand"),
+    ],
+)
+def test_what_could_do_harm_or_is_no_plan_is_refused(path: str, value: object) -> None:
+    assert len(problems(changed(path, value))) >= 1
+
+
+@pytest.mark.parametrize("text", [b"", b"- a list", b"\xff\xfe", b"a: [", b"a: &a [*a]", b"[" * 5000])
+def test_what_is_no_mapping_is_a_clear_error(text: bytes) -> None:
+    with pytest.raises(PlanError):
+        parse(text)
+
+
+def test_a_missing_file_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="cannot be read"):
+        load(tmp_path / "none.yml")
+
+
+def test_secrets_are_read_from_environment_and_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOVE_KEY", "from the environment")
+    file = tmp_path / "secret"
+    file.write_text("from a file\n")
+
+    assert SecretReference(env="MOVE_KEY").read().value == "from the environment"
+    assert SecretReference(file=str(file)).read().value == "from a file"
+    assert "environment" not in repr(SecretReference(env="MOVE_KEY").read())
+
+
+def test_a_missing_secret_is_named() -> None:
+    with pytest.raises(PlanError, match="NOT_SET_ANYWHERE is not set"):
+        SecretReference(env="NOT_SET_ANYWHERE").read()
