@@ -24,6 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--plan", type=Path, help="the plan (migration.yml); without it, the plan of a rehearsal world")
     group.addoption("--live", metavar="CHANGE", help="refused in this version: live runs are not built yet")
     group.addoption("--hosts", choices=("loopback",), default="loopback", help="which rehearsal hosts are made")
+    group.addoption("--worlds", type=Path, default=ROOT / ".rehearsal", help="where rehearsal hosts lie")
+    group.addoption("--reports", type=Path, default=ROOT / "reports", help="where the record goes")
     group.addoption("--fresh", action="store_true", help="rehearse on new hosts, whatever was kept")
     group.addoption("--fault", metavar="NAME", help="rehearse with a declared fault or control (fixtures/faults)")
 

@@ -45,9 +45,9 @@ AUTHORISE = (
 CLAIM = 'umask 077; touch "$0"; grep -qxF "$1" "$0" || { printf "%s\\n" "$1" >> "$0"; sync "$0"; }'
 
 
-def claim(plan: Plan, role: Role, *things: str) -> tuple[Command, ...]:
-    """Return the deeds that write, before a thing is made on a host, that it is this run's."""
-    return tuple(Command(role, ("sh", "-c", CLAIM, f"{plan.run_folder}/made", thing)) for thing in things)
+def claim(plan: Plan, role: Role, thing: str) -> Act:
+    """Write, before a thing is made on a host, that it is this run's."""
+    yield Command(role, ("sh", "-c", CLAIM, f"{plan.run_folder}/made", thing))
 
 
 def claimed(plan: Plan, role: Role) -> Reading[set[str]]:

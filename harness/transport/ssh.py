@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,6 +74,8 @@ class Ssh:
         # A Unix socket's path has room for about 100 characters, so the folder is a short one; mkdtemp makes it 0700.
         self._folder = Path(tempfile.mkdtemp(prefix="pm-"))
         self._options = options(part, self._folder / "c")
+        self._forwards: set[Path] = set()
+        self._forwarding = threading.Lock()
 
     def _argv(self, *before: str) -> tuple[str, ...]:
         return ("ssh", *self._options, *before, "--", self.part.host)
@@ -114,15 +117,25 @@ class Ssh:
 
     def forward(self, address: str, port: int) -> Path:
         """Return a socket here that leads to a port as the host sees it; its name is what libpq looks for."""
-        folder = self._folder / f"{address.replace(':', '.')}-{port}"
-        folder.mkdir(exist_ok=True)
-        socket = folder / f".s.PGSQL.{port}"
-        self.execute("true")  # the shared connection is there, or a clear error
+        socket = self._folder / f"{address.replace(':', '.')}-{port}" / f".s.PGSQL.{port}"
+        with self._forwarding:
+            if not self._is_connected():
+                self._forwards.clear()
+                self.execute("true")  # makes the shared connection, or a clear error
+            if socket not in self._forwards:
+                self._forward(socket, address, port)
+        return socket
+
+    def _is_connected(self) -> bool:
+        return self._local(self._argv("-O", "check"), b"", CONNECT_TIMEOUT_S, "checking the connection").returncode == 0
+
+    def _forward(self, socket: Path, address: str, port: int) -> None:
+        socket.parent.mkdir(exist_ok=True)
         spec = f"{socket}:[{address}]:{port}" if ":" in address else f"{socket}:{address}:{port}"
         asked = self._local((*self._argv("-O", "forward", "-L", spec),), b"", CONNECT_TIMEOUT_S, f"forwarding {spec}")
         if asked.returncode:
             raise failure(self.who, f"forwarding to {address}:{port}", asked.stderr)
-        return socket
+        self._forwards.add(socket)
 
     def close(self) -> None:
         """End the shared connection and remove its sockets."""

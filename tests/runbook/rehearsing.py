@@ -1,0 +1,132 @@
+"""One rehearsal for a test: worlds and records in a folder of its own, ended with the test whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+LONGEST_S = 180.0
+SLOW = """#!/bin/sh
+# Stands before the real program: writes when it begins and ends, and takes its time.
+echo "begin $$" >> /var/log/slow-{name}.log
+sleep {seconds}
+{program} "$@"
+code=$?
+echo "end $$" >> /var/log/slow-{name}.log
+exit $code
+"""
+
+
+@dataclass
+class Rehearsal:
+    """Types `pytest features/` and reads what became of it."""
+
+    folder: Path
+    arguments: tuple[str, ...] = ()
+    process: subprocess.Popen[str] | None = None
+    printed: str = ""
+    code: int | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def worlds(self) -> Path:
+        """Where the hosts lie."""
+        return self.folder / "worlds"
+
+    @property
+    def world(self) -> Path:
+        """The folder of the one world there is."""
+        [world] = [path for path in (self.worlds / "worlds").iterdir() if path.is_dir()]
+        return world
+
+    def begin(self, *more: str) -> None:
+        """Type the command."""
+        where = ("--worlds", str(self.worlds), "--reports", str(self.folder / "reports"))
+        argv = (sys.executable, "-m", "pytest", "features/", *where, *self.arguments, *more)
+        environment = {**os.environ, **self.environment}
+        out = (self.folder / "printed").open("a+", encoding="utf-8")
+        self.process = subprocess.Popen(argv, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, text=True, env=environment)
+
+    def end(self) -> int:
+        """Wait for the command to end and return its exit code."""
+        assert self.process
+        self.code = self.process.wait(LONGEST_S)
+        self.printed = (self.folder / "printed").read_text(encoding="utf-8")
+        return self.code
+
+    def run(self, *more: str) -> int:
+        """Type the command and wait for its end."""
+        self.begin(*more)
+        return self.end()
+
+    def kill(self) -> None:
+        """End the harness without a word (SIGKILL)."""
+        assert self.process
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(LONGEST_S)
+
+    def until(self, there: Callable[[], Any], what: str, within_s: float = 90.0) -> None:
+        """Wait until something is there; the command must not have ended before."""
+        deadline = time.monotonic() + within_s
+        while not there():
+            assert self.process
+            assert self.process.poll() is None, f"ended before {what}:\n{(self.folder / 'printed').read_text()}"
+            assert time.monotonic() < deadline, f"never: {what}"
+            time.sleep(0.02)
+
+    @property
+    def record(self) -> Path:
+        """The folder of the newest record."""
+        return max((self.folder / "reports").iterdir(), key=lambda path: path.stat().st_mtime)
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The journal's whole lines."""
+        try:
+            text = (self.record / "journal.jsonl").read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return []
+        return [json.loads(line) for line in text.split("\n")[:-1]]
+
+    def begun(self, scenario: str) -> bool:
+        """Whether a scenario has begun."""
+        return any(line["kind"] == "scenario" and line["scenario"] == scenario for line in self.lines)
+
+    def statuses(self) -> dict[str, str]:
+        """Return the last status of every scenario."""
+        return {line["scenario"]: line["status"] for line in self.lines if line["kind"] == "scenario"}
+
+    def cause(self) -> str:
+        """Return the cause of the last red scenario."""
+        return [line["cause"] for line in self.lines if line["kind"] == "scenario" and line["status"] == "red"][-1]  # type: ignore[no-any-return]
+
+    def slow_down(self, host: str, name: str, seconds: float) -> None:
+        """Put a slow program before a real one on a host."""
+        program = self.world / host / "fs" / "usr-local" / "bin" / name
+        log = self.world / host / "fs" / "var" / "log" / f"slow-{name}.log"
+        log.touch()
+        log.chmod(0o666)
+        program.write_text(SLOW.format(name=name, seconds=seconds, program=f"/usr/lib/postgresql/15/bin/{name}"))
+        program.chmod(0o755)
+
+    def slow_log(self, host: str, name: str) -> list[str]:
+        """Return what the slow program has written: begin and end, each with its pid."""
+        log = self.world / host / "fs" / "var" / "log" / f"slow-{name}.log"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def close(self) -> None:
+        """End what is left."""
+        if self.process and self.process.poll() is None:
+            self.kill()
+        subprocess.run((sys.executable, "-m", "fixtures.hosts", "clean", str(self.worlds)), cwd=ROOT, check=True, timeout=60)

@@ -1,0 +1,106 @@
+"""The runbook moves a core, and holds under what happens at night."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from fixtures.hosts.world import control
+
+from fixtures import faults
+from tests.runbook.rehearsing import ROOT, Rehearsal
+
+pytestmark = pytest.mark.rehearsal
+
+NOT_APPLICABLE: set[str] = set()
+
+
+def host_processes(folder: Path) -> list[str]:
+    """Return the processes that have a rehearsal's folder in their command line."""
+    listed = subprocess.run(("ps", "-eo", "pid=,args="), capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if str(folder) in line and "pytest" not in line]
+
+
+def listeners(address: str) -> list[str]:
+    """Return the listeners on a rehearsal's addresses."""
+    network = address.rsplit(".", 1)[0]
+    listed = subprocess.run(("ss", "-Hltn"), capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if f"{network}." in line]
+
+
+def test_a_core_is_moved_end_to_end(rehearsal: Rehearsal) -> None:
+    assert rehearsal.run() == 0, rehearsal.printed
+
+    statuses = rehearsal.statuses()
+    assert {name for name, status in statuses.items() if status == "not applicable"} == NOT_APPLICABLE
+    assert {status for name, status in statuses.items() if name not in NOT_APPLICABLE} == {"green"}
+    assert len(statuses) == len(
+        re.findall(r"Scenario(?: Outline)?:", "".join(path.read_text() for path in (ROOT / "features").glob("*.feature")))
+    )
+    assert [line["step"] for line in rehearsal.lines if line.get("vacuous")] == []
+    assert [line["mark"] for line in rehearsal.lines if line["kind"] == "mark"] == ["T_stop", "T_start", "T_open"]
+    assert all(
+        line["examined"] >= line["minimum"] for line in rehearsal.lines if line["kind"] == "check" and line["outcome"] == "held"
+    )
+
+    report = rehearsal.record / "report.html"
+    assert f"report  {report}" in rehearsal.printed
+    assert report.stat().st_mode & 0o777 == 0o600
+    assert list((rehearsal.worlds / "worlds").iterdir()) == []
+    assert host_processes(rehearsal.folder) == []
+    address = next(re.search(r"127\.\d+\.\d+\.3", line["deed"]) for line in rehearsal.lines if "rsync" in line.get("deed", ""))
+    assert address
+    assert listeners(address[0]) == []
+
+
+def test_killed_twice_and_cut_off_once_the_same_command_ends_green_and_no_deed_ran_twice_at_once(rehearsal: Rehearsal) -> None:
+    rehearsal.begin()
+    rehearsal.until(lambda: rehearsal.begun("The source core is fenced"), "the freeze")
+    rehearsal.slow_down("source", "pg_dump", 3)
+    rehearsal.slow_down("dest", "pg_restore", 3)
+    rehearsal.until(lambda: rehearsal.slow_log("source", "pg_dump"), "the dump")
+    rehearsal.kill()
+
+    rehearsal.begin()
+    rehearsal.until(lambda: rehearsal.slow_log("dest", "pg_restore"), "the restore")
+    rehearsal.kill()
+    assert [line.split()[0] for line in rehearsal.slow_log("source", "pg_dump")] == ["begin", "end"]
+
+    rehearsal.begin()
+    rehearsal.until(lambda: rehearsal.begun("The data roots arrive unchanged"), "the files")
+    service(rehearsal, "dest", "stop", "sshd")
+    code = rehearsal.end()
+    if code == 0:
+        pytest.fail("sshd was stopped too late to be missed")
+    assert code == 1
+    assert "dest is unreachable" in rehearsal.cause() or "ssh" in rehearsal.cause()
+    assert "mend the cause, then type again" in rehearsal.printed
+
+    service(rehearsal, "dest", "start", "sshd")
+    world = rehearsal.world
+    assert rehearsal.run() == 0, rehearsal.printed
+    assert not world.exists()
+    notes = [line["text"] for line in rehearsal.lines if line["kind"] == "note"]
+    assert any("waited for a deed that a killed run had begun on the source: dump-postgresql" in note for note in notes)
+    assert any("waited for a deed that a killed run had begun on the dest: restore-postgresql" in note for note in notes)
+    assert set(rehearsal.statuses().values()) <= {"green", "settled"}
+
+
+def service(rehearsal: Rehearsal, host: str, verb: str, name: str) -> None:
+    """Control a service of a rehearsal host from outside, as its console would."""
+    control(rehearsal.world, host, verb, name)
+
+
+@pytest.mark.parametrize("name", sorted(faults.FAULTS))
+def test_a_fault_is_red_first_at_its_check_with_its_message_and_a_control_is_green(rehearsal: Rehearsal, name: str) -> None:
+    fault = faults.FAULTS[name]
+
+    code = rehearsal.run("--fault", name)
+
+    found = faults.caught(rehearsal.lines, name)
+    assert found.struck, rehearsal.printed
+    assert found.as_declared(fault), found
+    assert code == (0 if fault.red is None else 1)
+    assert f"{name}: as declared" in rehearsal.printed

@@ -1,0 +1,233 @@
+"""Decide, then do: what acts would do, and what looks make of answers, compared as values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+from harness import files, service
+from harness.check import Outcome
+from harness.configuration import Config, flat
+from harness.cutover import dns
+from harness.databases import ENGINES
+from harness.deed import (
+    Ask,
+    Command,
+    CommandResult,
+    DnsAnswer,
+    DnsUpdate,
+    Measured,
+    Query,
+    Resolve,
+    Role,
+    Secret,
+)
+from harness.run.driving import drive
+from tests.plans import plan
+
+ENGINE = ENGINES["PostgreSQL"]
+CONFIG = Config(
+    flat(
+        {
+            "http": {"port": 3000, "hfsPort": 4000, "previewsPort": 3001},
+            "storages": {
+                "base": {"engine": "postgresql"},
+                "engines": {
+                    "postgresql": {
+                        "host": "10.0.0.1",
+                        "port": 5432,
+                        "database": "pryv",
+                        "user": "pryv",
+                        "password": "secret-password",
+                    },
+                    "sqlite": {"path": "/var/lib/pryv/data/users"},
+                    "filesystem": {"previewsDirPath": "/var/lib/pryv/data/previews"},
+                },
+            },
+        }
+    ),
+    ("/etc/pryv/override.yml",),
+)
+TABLES = {"accesses": {"rows": 2, "sha256": "a" * 64, "bytes": 9}, "events": {"rows": 0, "sha256": "b" * 64, "bytes": 0}}
+MEASURED = Measured("PostgreSQL", Role.SOURCE, "whole", 2, 9, TABLES)
+
+
+def deeds(act: Generator[Any, Any, None], *outs: bytes) -> list[Any]:
+    """Return what an act yields; commands are answered with the given outputs in turn."""
+    done: list[Any] = []
+    answers = iter(outs)
+
+    def perform(deed: object) -> object:
+        done.append(deed)
+        return CommandResult(deed, 0, next(answers, b""), b"", 0.0) if isinstance(deed, Command) else None
+
+    drive(act, perform)
+    return done
+
+
+def looked(reading: Generator[Any, Any, Any], answer: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - a Check or several
+    """Drive a look with answers made by a function."""
+
+    def perform(asked: Any) -> Any:  # noqa: ANN401 - any observation
+        return [answer(one) for one in asked] if isinstance(asked, tuple) else answer(asked)
+
+    return drive(reading, perform)
+
+
+def told(out: str, code: int = 0) -> Callable[[Any], CommandResult]:
+    return lambda asked: CommandResult(asked.of, code, out.encode(), b"", 0.0)
+
+
+def test_a_dump_is_written_as_part_renamed_and_detached() -> None:
+    [dump] = deeds(ENGINE.dump(plan(), CONFIG, 2))
+
+    assert (dump.host, dump.lasting) == (Role.SOURCE, "dump-postgresql")
+    assert 'mv "$to.part" "$to"' in dump.argv[2]
+    assert dump.argv[4] == "/var/lib/pryv-migration/CHG0031337/dumps/2-pryv.dump"
+    assert dump.argv[-4:] == ("pg_dump", "-Fc", "-d", "pryv")
+
+
+def test_a_restore_is_one_transaction_as_the_cores_role() -> None:
+    [restore] = deeds(ENGINE.restore(plan(), CONFIG, CONFIG, 1))
+
+    assert restore.host is Role.DEST
+    assert {"--single-transaction", "--exit-on-error", "--no-owner", "--role=pryv"} <= set(restore.argv)
+
+
+def test_the_password_of_the_role_goes_by_stdin_and_is_nowhere_in_argv_or_text() -> None:
+    claim, prepare = deeds(ENGINE.prepare(plan(), CONFIG))
+
+    assert claim.argv[-1] == "database pryv"
+    assert b"secret-password" in prepare.input
+    assert "secret-password" not in f"{prepare!r} {prepare}"
+
+
+def test_a_quote_in_a_password_stays_in_its_string() -> None:
+    odd = CONFIG.changed({"storages.engines.postgresql.password": "it's\\odd"})
+
+    [_, prepare] = deeds(ENGINE.prepare(plan(), odd))
+
+    assert b"\\set password 'it\\'s\\\\odd'\n" in prepare.input
+
+
+def test_data_roots_are_sent_with_delete_and_without_previews_and_shm() -> None:
+    claim, sent = deeds(files.transfer(plan(), CONFIG))
+
+    assert claim.argv[-1] == "path /var/lib/pryv/data"
+    assert {"--delete", "--exclude=previews/*", "--exclude=*-shm", "--modify-window=-1"} <= set(sent.argv)
+
+
+def test_a_dns_update_replaces_the_address() -> None:
+    [update] = deeds(dns.point(plan(), Role.DEST))
+
+    assert update == DnsUpdate("example.com", "core.example.com", 60, (("A", "203.0.113.20"),))
+
+
+@pytest.mark.parametrize(
+    ("texts", "outcome"),
+    [
+        (("203.0.113.20",), Outcome.HELD),
+        (("203.0.113.10",), Outcome.NOT_HELD),
+        (("203.0.113.10", "203.0.113.20"), Outcome.NOT_HELD),
+        ((), Outcome.NOT_HELD),
+    ],
+)
+def test_every_server_must_answer_the_address_and_nothing_else(texts: tuple[str, ...], outcome: Outcome) -> None:
+    def answer(asked: Resolve) -> DnsAnswer:
+        second = asked.server == "203.0.113.54:53"
+        return DnsAnswer(asked.server, "NOERROR", (texts if second else ("203.0.113.20",)) if asked.kind == "A" else (), 60)
+
+    assert looked(dns.every_server_answers(plan(), Role.DEST), answer).outcome is outcome
+
+
+def test_an_old_aaaa_that_stays_is_red() -> None:
+    def answer(asked: Resolve) -> DnsAnswer:
+        return DnsAnswer(asked.server, "NOERROR", ("203.0.113.20",) if asked.kind == "A" else ("2001:db8::1",), 60)
+
+    assert looked(dns.every_server_answers(plan(), Role.DEST), answer).outcome is Outcome.NOT_HELD
+
+
+def test_a_node_that_hides_its_name_is_found_by_user_or_path() -> None:
+    ps = "  1 root sshd\n 20 pryv MainThread\n 21 root node /opt/pryv/app/bin/master.js\n 22 root rsync /opt/pryv\n"
+
+    check = looked(service.no_process(plan(), Role.SOURCE), told(ps))
+
+    assert (check.observed, check.examined, check.outcome) == (["20 pryv", "21 root"], 4, Outcome.NOT_HELD)
+
+
+def test_a_listener_of_another_host_on_the_same_machine_is_not_this_hosts() -> None:
+    ss = 'LISTEN 0 128 127.1.1.2:22 0.0.0.0:* users:(("sshd",pid=5,fd=3))\nLISTEN 0 128 127.1.1.3:3000 0.0.0.0:*\n'
+
+    check = looked(service.no_listener(Role.SOURCE, CONFIG), told(ss))
+
+    assert (check.observed, check.examined, check.outcome) == ([], 1, Outcome.HELD)
+
+
+def test_no_process_seen_at_all_is_not_a_pass() -> None:
+    assert looked(service.no_process(plan(), Role.SOURCE), told("")).outcome is Outcome.NOT_HELD
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "outcome"),
+    [("stopped, fenced", 3, Outcome.HELD), ("stopped", 3, Outcome.NOT_HELD), ("running, fenced", 0, Outcome.NOT_HELD)],
+)
+def test_a_fence_is_in_place_only_when_the_core_is_stopped_too(status: str, code: int, outcome: Outcome) -> None:
+    assert looked(service.fence_in_place(plan()), told(status, code)).outcome is outcome
+
+
+def fingerprints(tables: dict[str, Any]) -> Callable[[Any], Any]:
+    def answer(asked: Any) -> CommandResult:  # noqa: ANN401 - any observation
+        command = asked.of
+        if command.argv[0] == "python3":
+            return CommandResult(command, 0, json.dumps({"tables": tables, "seconds": 0.1}).encode(), b"", 0.1)
+        return CommandResult(command, 0, b"1" if b"pg_database" in command.input else b"accesses|COPY", b"", 0.0)
+
+    return answer
+
+
+def test_equal_fingerprints_hold_and_a_lost_row_is_told_with_why_it_matters() -> None:
+    lost = {**TABLES, "accesses": {"rows": 1, "sha256": "c" * 64, "bytes": 5}}
+
+    held = looked(ENGINE.arrived_unchanged(plan(), CONFIG, MEASURED), fingerprints(TABLES))
+    red = looked(ENGINE.arrived_unchanged(plan(), CONFIG, MEASURED), fingerprints(lost))
+
+    assert (held.outcome, held.examined, held.minimum) == (Outcome.HELD, 2, 2)
+    assert (red.outcome, red.observed["accesses"]) == (Outcome.NOT_HELD, "1 rows cccccccccccc")
+    assert red.why == "an access is a user's permission; a lost one cuts a device off"
+
+
+def test_a_table_that_is_missing_or_extra_is_red() -> None:
+    missing = looked(ENGINE.arrived_unchanged(plan(), CONFIG, MEASURED), fingerprints({"accesses": TABLES["accesses"]}))
+    extra = looked(ENGINE.arrived_unchanged(plan(), CONFIG, MEASURED), fingerprints({**TABLES, "more": TABLES["events"]}))
+
+    assert (missing.outcome, extra.outcome) == (Outcome.NOT_HELD, Outcome.NOT_HELD)
+
+
+def test_no_database_yet_is_absent_not_wrong() -> None:
+    check = looked(ENGINE.arrived_unchanged(plan(), CONFIG, MEASURED), told(""))
+
+    assert (check.outcome, check.observed) == (Outcome.ABSENT, "no such database")
+
+
+def test_a_dump_that_lacks_a_table_is_red() -> None:
+    listing = "; archive\n215; 0 16390 TABLE DATA public accesses pryv\n"
+
+    def answer(asked: Ask) -> CommandResult:
+        assert isinstance(asked.of, Command)
+        out = "12" if asked.of.argv[0] == "stat" else listing
+        return CommandResult(asked.of, 0, out.encode(), b"", 0.0)
+
+    check = looked(ENGINE.dump_complete(plan(), CONFIG, 1, MEASURED), answer)
+
+    assert (check.expected, check.observed, check.outcome) == (["accesses", "events"], ["accesses"], Outcome.NOT_HELD)
+
+
+def test_only_tables_with_rows_need_statistics() -> None:
+    def answer(asked: Query) -> list[tuple[str]]:
+        assert asked.login.password == Secret("secret-password")
+        return [("accesses",)]
+
+    assert looked(ENGINE.has_statistics(CONFIG, MEASURED), answer).outcome is Outcome.HELD
