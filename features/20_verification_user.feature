@@ -4,7 +4,9 @@ Feature: A known person with known data
   Scenario: The source serves the verification data set
     When the verification user is created on the source
     Then the source serves the verification data set
-    And a token that nobody has is refused by the source
+
+  Scenario: A token that nobody has is refused
+    Then a token that nobody has is refused by the source
 
   Scenario: The health check account has a token that does not expire
     Then the health check token is accepted by the source and does not expire

@@ -31,7 +31,7 @@ class Control(Protocol):
         """Return the status command."""
 
     def logs(self, role: Role) -> Command:
-        """Return the command that prints the core's log."""
+        """Return the command that prints the core's log (exit 1: there is none yet)."""
 
     def fence(self, role: Role) -> Command:
         """Return the command after which neither a reboot nor the start command starts the core."""
@@ -57,7 +57,7 @@ class ByCommands:
 
     def logs(self, role: Role) -> Command:
         """Return the plan's log command."""
-        return Command(role, self._commands.logs)
+        return Command(role, self._commands.logs, exits=(0, 1))
 
     def fence(self, role: Role) -> Command:
         """Return the plan's fence command."""
@@ -138,6 +138,8 @@ def frozen(plan: Plan) -> Reading[list[Check]]:
 def clean_start(plan: Plan) -> Reading[Check]:
     """Look for bad signs in the log of the dest core's start, from its last start on."""
     log = yield Ask(control(plan).logs(Role.DEST))
+    if log.exit:
+        return equal("bad signs in the log", Witness.LOG, [], "no log yet", 0, absent=True)
     lines = log.lines
     begun = max((at for at, text in enumerate(lines) if "[master] Platform engine" in text), default=0)
     bad = [sign for text in lines[begun:] for sign in BAD_SIGNS if sign in text]

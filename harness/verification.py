@@ -147,7 +147,8 @@ def _attachment_served(user: str, known: Known, token: Secret, via: Role | str) 
 
 def _series_served(user: str, known: Known, token: Secret, via: Role | str) -> Reading[Check]:
     answer = yield Ask(call("GET", f"/{user}/events/{known['series']}/series", token=token, via=via))
-    points = answer.json().get("points", []) if answer.status == 200 else []  # noqa: PLR2004 - HTTP OK
+    served = answer.json().get("points", []) if answer.status == 200 else []  # noqa: PLR2004 - HTTP OK
+    points = [[float(value) for value in point] for point in served]  # JSON has no 60.0: the core writes 60
     return equal("series points", Witness.API, _digest(POINTS), _digest(points), len(points), len(POINTS))
 
 

@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from harness.plan import Plan
 
 
-def _strategy(wanted: str) -> Callable[[Plan, Config], str]:
-    return lambda plan, _: "" if plan.cutover.strategy == wanted else f"the plan cuts over by {plan.cutover.strategy}"
+def _strategy(wanted: str) -> Callable[[Plan], str]:
+    return lambda plan: "" if plan.cutover.strategy == wanted else f"the plan cuts over by {plan.cutover.strategy}"
 
 
-TAGS: Mapping[str, Callable[[Plan, Config], str]] = {
+TAGS: Mapping[str, Callable[[Plan], str]] = {
     "by_dns": _strategy("dns"),
     "by_proxy": _strategy("proxy"),
-    "multicore": lambda _plan, _config: "the plan names one core",
+    "multicore": lambda _: "the plan names one core",
 }
 
 
-def reason(plan: Plan, config: Config, tags: frozenset[str], row: Mapping[str, str]) -> str:
+def reason(plan: Plan, config: Config | None, tags: frozenset[str], row: Mapping[str, str]) -> str:
     """Return why a scenario does not apply, or nothing when it does."""
     for tag in sorted(tags & TAGS.keys()):
-        if said := TAGS[tag](plan, config):
+        if said := TAGS[tag](plan):
             return said
     engine = row.get("engine")
-    if engine and not (engine in ENGINES and ENGINES[engine].used(config)):
+    if engine and not (config and engine in ENGINES and ENGINES[engine].used(config)):
         return f"the source's config does not use {engine}"
     return ""

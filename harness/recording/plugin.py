@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from _pytest.outcomes import OutcomeException
 
+from harness.configuration import effective
+from harness.deed import Role
 from harness.errors import CollectError, HarnessError, Refused, StoppedForApproval
 from harness.recording import applicable, collect, nouns
 from harness.recording.words import remember
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 GREEN, RED, STOPPED, REFUSED = 0, 1, 12, 13
 SCENARIO = pytest.StashKey["Scenario"]()
+NOT_APPLICABLE = pytest.StashKey[str]()
 
 
 @dataclass
@@ -97,6 +100,7 @@ class Runbook:
             self._refuse(Refused("features and other tests do not run in one session"))
         try:
             self.opened = self.open(session, [item.stash[SCENARIO].key for item in self.items])
+            self._decide_not_applicable(self.opened.run)
         except HarnessError as error:
             self._refuse(error)
 
@@ -118,14 +122,24 @@ class Runbook:
     def _left_out(self, item: pytest.Item, scenario: Scenario, run: Run) -> tuple[str, str]:
         if self.red:
             return "blocked", f"blocked by: {self.red}"
-        callspec = getattr(item, "callspec", None)
-        row = callspec.params.get("_pytest_bdd_example", {}) if callspec else {}
-        config = item._request.getfixturevalue("source").config if row or scenario.tags & applicable.TAGS.keys() else None  # type: ignore[attr-defined]  # noqa: SLF001 - an item's own request
-        if config is not None and (reason := applicable.reason(run.plan, config, scenario.tags, row)):
+        if reason := item.stash[NOT_APPLICABLE]:
             return "not applicable", reason
         if run.state.settled(scenario.key):
             return "settled", "green in this run, and nothing has unsettled it"
         return "", ""
+
+    def _decide_not_applicable(self, run: Run) -> None:
+        """Decide what does not apply, before the first scenario: by the table, never by a step."""
+        config = run.read(effective(run.plan, Role.SOURCE))
+        for item in self.items:
+            callspec = getattr(item, "callspec", None)
+            row = callspec.params.get("_pytest_bdd_example", {}) if callspec else {}
+            item.stash[NOT_APPLICABLE] = applicable.reason(run.plan, config, item.stash[SCENARIO].tags, row)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Block what comes after a failure of pytest's own (a fixture, a hook): it is red too, and never passed over."""
+        if report.failed and self.items and not self.red:
+            self.red, self.cause, self.code = report.nodeid, str(report.longrepr), RED
 
     def pytest_bdd_before_scenario(self, request: pytest.FixtureRequest) -> None:
         """Begin a scenario in the record."""

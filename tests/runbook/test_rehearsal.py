@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from fixtures.hosts.world import control
+from fixtures.hosts.loopback import LoopbackHost
 
 from fixtures import faults
 from tests.runbook.rehearsing import ROOT, Rehearsal
@@ -90,7 +90,7 @@ def test_killed_twice_and_cut_off_once_the_same_command_ends_green_and_no_deed_r
 
 def service(rehearsal: Rehearsal, host: str, verb: str, name: str) -> None:
     """Control a service of a rehearsal host from outside, as its console would."""
-    control(rehearsal.world, host, verb, name)
+    assert LoopbackHost(host, rehearsal.world / host).ask(verb, name).exit == 0
 
 
 @pytest.mark.parametrize("name", sorted(faults.FAULTS))
