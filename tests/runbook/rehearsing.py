@@ -55,8 +55,8 @@ class Rehearsal:
         where = ("--worlds", str(self.worlds), "--reports", str(self.folder / "reports"))
         argv = (sys.executable, "-m", "pytest", "features/", *where, *self.arguments, *more)
         environment = {**os.environ, **self.environment}
-        out = (self.folder / "printed").open("a+", encoding="utf-8")
-        self.process = subprocess.Popen(argv, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, text=True, env=environment)
+        with (self.folder / "printed").open("a", encoding="utf-8") as out:
+            self.process = subprocess.Popen(argv, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, text=True, env=environment)
 
     def end(self) -> int:
         """Wait for the command to end and return its exit code."""
@@ -113,7 +113,7 @@ class Rehearsal:
 
     def slow_down(self, host: str, name: str, seconds: float) -> None:
         """Put a slow program before a real one on a host."""
-        program = self.world / host / "fs" / "usr-local" / "bin" / name
+        program = self.world / host / "fs" / "usr" / "local" / "bin" / name
         log = self.world / host / "fs" / "var" / "log" / f"slow-{name}.log"
         log.touch()
         log.chmod(0o666)
