@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from .client import Client, Contract
+from .lifecycle import stored
 from .stage import ORIGIN, Stage, staged
 
 if TYPE_CHECKING:
@@ -44,3 +45,21 @@ def client(contract: Contract) -> Iterator[Client]:
     made = Client.registered(contract)
     yield made
     made.admin("DELETE", f"/users/{made.username}")
+    made.session.close()
+
+
+@pytest.fixture(scope="session")
+def stopped() -> Iterator[Stage]:
+    """Stage a second stand-in, which each test of its process starts and stops."""
+    with tempfile.TemporaryDirectory(prefix="standin-") as name:
+        Path(name).chmod(0o755)
+        with staged(Path(name)) as made:
+            yield made
+
+
+@pytest.fixture(scope="session")
+def known(stopped: Stage) -> Iterator[dict[str, Any]]:
+    """Store a user's data in the second stand-in: {client, note, file, series}."""
+    made = stored(stopped)
+    yield made
+    made["client"].session.close()

@@ -9,8 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +21,10 @@ import requests
 import yaml
 
 from fixtures.standin import install
-from harness.waiting import until
+from harness import waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 IP = "127.61.7.2"
 ORIGIN = "http://127.0.0.1:8080"
@@ -36,6 +38,11 @@ TYPES = {
         "required": ["latitude", "longitude"],
     },
 }
+
+
+def until(ask: Callable[[], bool | None], message: Callable[[], str], within_s: float = 10.0) -> None:
+    """Wait, looking every 10 ms, until the answer is not None."""
+    waiting.until(ask, within_s=within_s, message=message, sleep=lambda _: time.sleep(0.01))
 
 
 def free_port(ip: str = IP) -> int:
@@ -94,10 +101,10 @@ class Postgres:
             "shared_buffers": "16MB",
         }
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        log = self.folder.with_suffix(".log").open("ab")
         command = _as_postgres("postgres", "-D", str(self.folder), *words)
-        self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", start_new_session=True)
-        until(self._answers, within_s=10, every_s=0.01, message=lambda: "PostgreSQL does not answer")
+        with self.folder.with_suffix(".log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", start_new_session=True)
+        until(self._answers, lambda: "PostgreSQL does not answer")
 
     def _answers(self) -> bool | None:
         with suppress(psycopg.OperationalError):
@@ -126,9 +133,7 @@ class Stage:
     folder: Path
     postgres: Postgres
     config: dict[str, Any]
-    argv: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
-    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -155,18 +160,26 @@ class Stage:
         """What the core has printed so far."""
         return (self.folder / "core.log").read_text()
 
-    def launch(self, *argv: str) -> subprocess.Popen[bytes]:
-        """Start a master process without waiting."""
+    def launch(self, *argv: str, prefix: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
+        """Start a master process without waiting; its output is added to core.log."""
         (self.folder / "override.yml").write_text(yaml.safe_dump(self.config))
-        command = [sys.executable, str(self.folder / "app/bin/master.py"), "--config", str(self.folder / "override.yml"), *argv]
+        command = [
+            *prefix,
+            sys.executable,
+            str(self.folder / "app/bin/master.py"),
+            "--config",
+            str(self.folder / "override.yml"),
+            *argv,
+        ]
         with (self.folder / "core.log").open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder / "app", start_new_session=True)
 
-    def start(self, *argv: str) -> None:
-        """Start the core and wait until API and HFS answer."""
-        self.process = self.launch(*argv)
+    def start(self, *argv: str, prefix: tuple[str, ...] = ()) -> None:
+        """Start the core and wait until API and HFS answer; core.log begins anew."""
+        (self.folder / "core.log").unlink(missing_ok=True)
+        self.process = self.launch(*argv, prefix=prefix)
         for url in (f"{self.url}/reg/service/info", f"{self.hfs_url}/system/status"):
-            until(lambda url=url: answers(url), within_s=10, every_s=0.01, message=lambda: f"no core: {self.log}")  # type: ignore[misc]
+            until(partial(answers, url), lambda: f"no core: {self.log}")
 
     def stop(self, how: int = signal.SIGTERM) -> int:
         """End the core; return its exit code."""
