@@ -178,7 +178,8 @@ def transfer(plan: Plan, path: str, text: str) -> Act:
         yield from claim(plan, Role.DEST, f"path {folder.rstrip('/')}")
         yield send(plan, f"{folder.rstrip('/')}/", options=("--delete",))
     changed = edited(text, plan.planned_changes)
-    yield Command(Role.DEST, ("sh", "-c", WRITE, path), input=changed.encode(), private=True)
+    says = f"write the planned changes into {path} on the dest ({', '.join(sorted(plan.planned_changes))})"
+    yield Command(Role.DEST, ("sh", "-c", WRITE, path), input=changed.encode(), private=True, says=says)
 
 
 def _digests(config: Config, key: bytes) -> dict[str, str]:

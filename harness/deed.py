@@ -42,7 +42,7 @@ class Command:
 
     `argv` is shown in the record, so it never holds a secret: secrets go by `input` (bytes for its stdin, never recorded).
     `exits` are the exit codes that count as success. `lasting` names a deed that may last: it is run detached on the host,
-    outlives a lost link, and is waited for by a continued run.
+    outlives a lost link, and is waited for by a continued run. `says` is what it does, for people; the record has both.
     """
 
     host: Role
@@ -53,6 +53,7 @@ class Command:
     exits: tuple[int, ...] = (0,)
     lasting: str = ""
     private: bool = False
+    says: str = ""
 
     def __str__(self) -> str:
         who = f"{self.host} as {self.as_user}" if self.as_user else str(self.host)
@@ -175,7 +176,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Not a deed: a measurement taken at rest is written to the record; it belongs to the epoch and is never replaced.
+    """Not a deed: a measurement is written to the record. The source's, taken at rest, belongs to the epoch and is never replaced.
 
     `name` is the engine or the data root; `parts` maps a table to its {rows, sha256}; `examined` counts tables or paths.
     """
@@ -265,7 +266,7 @@ Result = CommandResult | HttpAnswer | DnsAnswer | Differences | list[tuple[Any, 
 T = TypeVar("T")
 # What is sent back is the result of what was yielded; a tuple yielded (done side by side) is answered by a list.
 Act = Generator[Deed | Aside | tuple[Deed, ...], Any, None]
-Reading = Generator[Observation | Learn | tuple[Observation, ...], Any, T]
+Reading = Generator[Observation | Learn | Measured | tuple[Observation, ...], Any, T]
 
 
 class Masker:

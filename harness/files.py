@@ -7,7 +7,7 @@ changed without its time moving). SQLite's *-wal files hold data and are compare
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -58,10 +58,11 @@ def transfer(plan: Plan, config: Config) -> Act:
         yield send(plan, f"{root.path}/", options=("--delete", *excludes), lasting=f"files-{root.name}")
 
 
-def _manifest(plan: Plan, role: Role, root: DataRoot, lasting: str = "") -> Command:
+def _manifest(plan: Plan, role: Role, root: DataRoot) -> Command:
     excludes = tuple(word for pattern in root.excludes for word in ("--exclude", pattern))
     out = f"{plan.run_folder}/manifest-{root.name}"
-    return python(role, "manifest", root.path, *excludes, "--out", out, timeout_s=LONGEST_S, lasting=lasting)
+    taken = python(role, "manifest", root.path, *excludes, "--out", out, timeout_s=LONGEST_S)
+    return replace(taken, says=f"take the manifest of {root.path} on the {role}")
 
 
 def measure(plan: Plan, config: Config) -> Act:
@@ -91,6 +92,7 @@ def arrived_unchanged(
             continue
         found = (yield Ask(_manifest(plan, Role.DEST, root))).json()
         expected, observed = measured[root.path].digest, found["digest"]
+        yield Measured(root.path, Role.DEST, observed, found["paths"], found["bytes"])
         shown = observed if observed == expected else (yield from _differences(plan, root, pseudonym))
         why = "a file that differs is a user's data that differs"
         checks.append(

@@ -7,7 +7,7 @@ run       run, change, title, operator, approver, mode (rehearsal|live), hosts, 
 feature   feature, file
 scenario  feature, scenario, example, status (begun|green|red|blocked|settled|not applicable), cause, seconds
 step      scenario, keyword, step, status (begun|held|not held|error|done|already held|not run), cause
-intent    scenario, deed, id
+intent    scenario, deed (for people), command (as it is run, masked), id
 deed      scenario, id, deed, host, exit, seconds, tail, ok
 check     scenario, step, phase (given|before|after|standing), name, witness, expected, observed, examined, minimum,
           outcome, why, remedy

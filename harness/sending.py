@@ -47,7 +47,8 @@ CLAIM = 'umask 077; touch "$0"; grep -qxF "$1" "$0" || { printf "%s\\n" "$1" >> 
 
 def claim(plan: Plan, role: Role, thing: str) -> Act:
     """Write, before a thing is made on a host, that it is this run's."""
-    yield Command(role, ("sh", "-c", CLAIM, f"{plan.run_folder}/made", thing))
+    says = f"write on the {role} that this run makes: {thing}"
+    yield Command(role, ("sh", "-c", CLAIM, f"{plan.run_folder}/made", thing), says=says)
 
 
 def claimed(plan: Plan, role: Role) -> Reading[set[str]]:
@@ -76,17 +77,19 @@ def key_line(plan: Plan, public: str) -> str:
 
 
 def _write(role: Role, path: str, text: str, mode: str) -> Command:
-    return Command(role, ("sh", "-c", WRITE, path, mode), input=text.encode())
+    return Command(role, ("sh", "-c", WRITE, path, mode), input=text.encode(), says=f"write {path} on the {role}")
 
 
 def authorise(plan: Plan, data: Iterable[str], pinned: Iterable[str]) -> Act:
     """Make the key on the source and authorise it on the dest for this move only."""
     folder = plan.run_folder
-    made = yield Command(Role.SOURCE, ("sh", "-c", MAKE_KEY, f"{folder}/key", f"pryv-migration-{plan.change.id}"))
+    argv = ("sh", "-c", MAKE_KEY, f"{folder}/key", f"pryv-migration-{plan.change.id}")
+    made = yield Command(Role.SOURCE, argv, says="make a key on the source (ssh-keygen, ed25519)")
     known = "".join(f"[{plan.dest.address}]:{plan.dest.ssh.port} {key}\n" for key in pinned)
     yield _write(Role.SOURCE, f"{folder}/known_hosts", known, "600")
     yield _write(Role.DEST, f"{folder}/receive", receiver(plan, data), "700")
-    yield Command(Role.DEST, ("sh", "-c", AUTHORISE), input=f"{key_line(plan, made.text)}\n".encode())
+    line = f"{key_line(plan, made.text)}\n".encode()
+    yield Command(Role.DEST, ("sh", "-c", AUTHORISE), input=line, says="let that key in on the dest, for files of this move only")
 
 
 def authorised(plan: Plan, data: Iterable[str]) -> Reading[list[Check]]:
@@ -125,9 +128,9 @@ def send(plan: Plan, path: str, *, options: tuple[str, ...] = (), lasting: str =
     flags = ("--archive", "--copy-links", "--modify-window=-1", "--mkpath", "--stats", *options)
     address = f"[{plan.dest.address}]" if plan.dest.address.version == 6 else str(plan.dest.address)  # noqa: PLR2004 - IPv6
     target = f"{plan.dest.ssh.user}@{address}:{path}"
-    return Command(
-        Role.SOURCE, ("rsync", *flags, "-e", shell_to_dest(plan), path, target), timeout_s=LONGEST_COPY_S, lasting=lasting
-    )
+    argv = ("rsync", *flags, "-e", shell_to_dest(plan), path, target)
+    says = f"rsync {path} from the source to the dest"
+    return Command(Role.SOURCE, argv, timeout_s=LONGEST_COPY_S, lasting=lasting, says=says)
 
 
 def pinned_keys(role: Role) -> Reading[tuple[str, ...]]:

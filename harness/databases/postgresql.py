@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -130,7 +131,8 @@ def _fingerprint_command(plan: Plan, role: Role, database: str, listed: CommandR
     statements = [text.split("|", 1) for text in listed.lines]
     psql = _as_admin(plan, "psql", "-d", database)
     arguments = {"psql": psql, "settings": PINNED, "statements": statements}
-    return python(role, "fingerprint", json.dumps(arguments), timeout_s=LONGEST_S)
+    says = f"fingerprint {len(statements)} tables of {database} on the {role}"
+    return replace(python(role, "fingerprint", json.dumps(arguments), timeout_s=LONGEST_S), says=says)
 
 
 def whole(tables: Mapping[str, Any]) -> str:
@@ -157,7 +159,8 @@ class PostgreSQL:
         """Make the core's role with the password its config has, and an empty UTF-8 database that it owns."""
         login = dest.login(Role.DEST)
         yield from claim(plan, Role.DEST, f"database {login.database}")
-        yield admin_sql(plan, Role.DEST, NEW_ROLE, db=login.database, owner=login.user, password=login.password.value)
+        made = admin_sql(plan, Role.DEST, NEW_ROLE, db=login.database, owner=login.user, password=login.password.value)
+        yield replace(made, says=f"create role {login.user} and empty database {login.database} on the dest")
 
     def empty_and_owned(self, plan: Plan, dest: Config) -> Reading[list[Check]]:
         """Look, as the core itself, whether the database is there, empty, UTF-8 and its own."""
@@ -173,15 +176,21 @@ class PostgreSQL:
     def measure(self, plan: Plan, source: Config) -> Act:
         """Take the fingerprint of the source's database."""
         database = source.login(Role.SOURCE).database
-        listed = yield admin_sql(plan, Role.SOURCE, STATEMENTS, database)
+        listed = yield replace(
+            admin_sql(plan, Role.SOURCE, STATEMENTS, database), says=f"list the tables of {database} on the source"
+        )
         tables = (yield _fingerprint_command(plan, Role.SOURCE, database, listed)).json()["tables"]
-        yield Measured(self.NAME, Role.SOURCE, whole(tables), len(tables), sum(table["bytes"] for table in tables.values()), tables)
+        yield self._measured(Role.SOURCE, tables)
+
+    def _measured(self, role: Role, tables: dict[str, Any]) -> Measured:
+        size = sum(table["bytes"] for table in tables.values())
+        return Measured(self.NAME, role, whole(tables), len(tables), size, tables)
 
     def dump(self, plan: Plan, source: Config, epoch: int) -> Act:
         """Write the dump as .part and rename it when it is whole and on the disk."""
         dumped = _as_admin(plan, "pg_dump", "-Fc", "-d", source.login(Role.SOURCE).database)
         argv = ("sh", "-c", WRITE_WHOLE, "write-whole", _dump_path(plan, source, epoch), *dumped)
-        yield Command(Role.SOURCE, argv, lasting="dump-postgresql")
+        yield Command(Role.SOURCE, argv, lasting="dump-postgresql", says="pg_dump -Fc on the source")
 
     def dump_complete(self, plan: Plan, source: Config, epoch: int, measured: Measured | None) -> Reading[Check]:
         """Look whether the dump can be read to its end and lists every table that was measured."""
@@ -236,7 +245,9 @@ class PostgreSQL:
             login.database,
         )
         argv = ("sh", "-c", READ_FROM, "read-from", _dump_path(plan, source, epoch), *_as_admin(plan, "pg_restore", *how))
-        yield Command(Role.DEST, argv, lasting="restore-postgresql", private=True)
+        yield Command(
+            Role.DEST, argv, lasting="restore-postgresql", private=True, says="pg_restore on the dest, in one transaction"
+        )
 
     def arrived_unchanged(self, plan: Plan, dest: Config, measured: Measured | None) -> Reading[Check]:
         """Look whether every table has the fingerprint measured at rest; first the cheap question, whether there are tables."""
@@ -247,6 +258,7 @@ class PostgreSQL:
         if not (yield Ask(admin_sql(plan, Role.DEST, STATEMENTS, database))).lines:
             return equal(name, Witness.SQL, _shown(expected), f"0 of {len(expected)} tables", 0, absent=True)
         tables = (yield from _fingerprint(plan, Role.DEST, database))["tables"]
+        yield self._measured(Role.DEST, tables)
         return equal(
             name,
             Witness.SQL,
@@ -268,7 +280,8 @@ class PostgreSQL:
     def gather_statistics(self, plan: Plan, dest: Config) -> Act:
         """Run ANALYZE on every table."""
         argv = (_program(plan, "vacuumdb"), "--analyze-only", "--quiet", "-d", dest.login(Role.DEST).database)
-        yield Command(Role.DEST, argv, as_user=plan.databases.postgresql.admin.system_user, lasting="statistics-postgresql")
+        admin = plan.databases.postgresql.admin.system_user
+        yield Command(Role.DEST, argv, as_user=admin, lasting="statistics-postgresql", says="vacuumdb --analyze-only on the dest")
 
     def has_statistics(self, dest: Config, measured: Measured | None) -> Reading[Check]:
         """Look whether every table that has rows has planner's statistics."""

@@ -273,6 +273,7 @@ def _deed(attempt: int, intent: Line, answer: Line | None) -> DeedView:
         attempt=attempt,
         begun=_text(intent, "time"),
         deed=_text(intent, "deed"),
+        command=_text(intent, "command"),
         host=_text(answer, "host"),
         exit=answer.get("exit"),
         seconds=_figure(answer.get("seconds")),

@@ -87,6 +87,7 @@ class DeedView:
     attempt: int
     begun: str
     deed: str
+    command: str
     host: str
     exit: Any
     seconds: float | None

@@ -323,7 +323,7 @@ class Run:
     # --- deeds and observations
 
     def _observe(self, wanted: Any) -> Any:  # noqa: ANN401 - each observation has its own answer
-        if isinstance(wanted, Learn):
+        if isinstance(wanted, Learn | Measured):
             return self._aside(wanted)
         if isinstance(wanted, tuple):
             return _together(self.performer.observe, wanted)
@@ -358,7 +358,7 @@ class Run:
     def _deed(self, deed: Any) -> Any:  # noqa: ANN401 - each deed has its own answer
         number = next(self._ids)
         identity = f"{len(self.journal.lines)}-{number}"
-        self._write("intent", deed=str(deed), id=identity)
+        self._write("intent", deed=_said(deed), command=str(deed), id=identity)
         began = time.monotonic()
         try:
             result = self.performer.do(deed)
@@ -372,11 +372,16 @@ class Run:
 
     def _write_deed(self, deed: Any, identity: str, began: float, **fields: object) -> None:  # noqa: ANN401 - any deed
         host = deed.host if isinstance(deed, Command) else ""
-        self._write("deed", id=identity, deed=str(deed), host=host, seconds=round(time.monotonic() - began, 3), **fields)
+        self._write("deed", id=identity, deed=_said(deed), host=host, seconds=round(time.monotonic() - began, 3), **fields)
 
     def _write(self, kind: str, **fields: object) -> None:
         scenario = self._scenario
         self.journal.append(kind, feature=scenario.feature, scenario=scenario.name, example=scenario.example, **fields)
+
+
+def _said(deed: Any) -> str:  # noqa: ANN401 - any deed
+    """Return what a deed does, for people."""
+    return (deed.says if isinstance(deed, Command) else "") or str(deed)
 
 
 def _told(deed: Any, result: Any) -> dict[str, Any]:  # noqa: ANN401 - any deed and its answer

@@ -71,7 +71,7 @@ def fold(lines: Iterable[Line], order: Sequence[str]) -> State:  # noqa: C901 - 
                 marks[line["mark"]] = line["time"]
                 if line["mark"] == "T_stop":
                     epoch, measured = epoch + 1, {}
-            case "digest":
+            case "digest" if line["role"] == Role.SOURCE:
                 measured.setdefault(line["name"], _measured(line))
             case "fact" if line["status"] == "begun":
                 facts.append(line["name"])

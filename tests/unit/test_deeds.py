@@ -72,6 +72,8 @@ def looked(reading: Generator[Any, Any, Any], answer: Callable[[Any], Any]) -> A
     """Drive a look with answers made by a function."""
 
     def perform(asked: Any) -> Any:  # noqa: ANN401 - any observation
+        if isinstance(asked, Measured):
+            return None
         return [answer(one) for one in asked] if isinstance(asked, tuple) else answer(asked)
 
     return drive(reading, perform)
