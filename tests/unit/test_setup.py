@@ -21,7 +21,8 @@ MADE = "set-up: installing the Python packages of requirements.lock into .venv"
 
 
 def run(tree: Path, *argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    variables = {**os.environ, **environment}
+    of_make = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")  # the tests themselves are run by make
+    variables = {name: value for name, value in os.environ.items() if name not in of_make} | environment
     return subprocess.run(argv, cwd=tree, env=variables, capture_output=True, text=True, check=False, timeout=120)
 
 
