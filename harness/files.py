@@ -46,7 +46,7 @@ def data_roots(config: Config) -> tuple[DataRoot, ...]:
     previews = PurePosixPath(str(config["storages.engines.filesystem.previewsDirPath"]))
     shared = users.parent
     if shared == previews.parent and len(shared.parts) > DEEP_ENOUGH:
-        return (DataRoot(str(shared), (f"{previews.name}/*", "*-shm")),)
+        return (DataRoot(str(shared), (f"/{previews.name}/*", "*-shm")),)
     return (DataRoot(str(users)), DataRoot(str(previews), ("*",)))
 
 

@@ -107,5 +107,5 @@ def test_data_roots_are_the_shared_folder_or_each_on_its_own() -> None:
     config = read(effective(plan(), Role.SOURCE), {"/etc/pryv/override.yml": CONFIG})
     apart = config.changed({"storages.engines.filesystem.previewsDirPath": "/var/cache/previews"})
 
-    assert data_roots(config) == (DataRoot("/var/lib/pryv/data", ("previews/*", "*-shm")),)
+    assert data_roots(config) == (DataRoot("/var/lib/pryv/data", ("/previews/*", "*-shm")),)
     assert [root.path for root in data_roots(apart)] == ["/var/lib/pryv/data/users", "/var/cache/previews"]
