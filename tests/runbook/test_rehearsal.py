@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from fixtures.hosts.loopback import LoopbackHost
 
 from fixtures import faults
+from fixtures.hosts.loopback import LoopbackHost
 from tests.runbook.rehearsing import ROOT, Rehearsal
 
 pytestmark = pytest.mark.rehearsal
