@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from harness.recording.plugin import Runbook, is_runbook, register
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pytest
 
     from harness.recording.plugin import Opened
@@ -21,13 +19,20 @@ ROOT = Path(__file__).parent
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options of a run."""
     group = parser.getgroup("runbook", "moving a core")
-    group.addoption("--plan", type=Path, help="the plan (migration.yml); without it, the plan of a rehearsal world")
+    group.addoption("--plan", type=Path, help="a plan (migration.yml) of disposable hosts; without it, a rehearsal makes its own")
     group.addoption("--live", metavar="CHANGE", help="refused in this version: live runs are not built yet")
     group.addoption("--hosts", choices=("loopback",), default="loopback", help="which rehearsal hosts are made")
     group.addoption("--worlds", type=Path, default=ROOT / ".rehearsal", help="where rehearsal hosts lie")
     group.addoption("--reports", type=Path, default=ROOT / "reports", help="where the record goes")
     group.addoption("--fresh", action="store_true", help="rehearse on new hosts, whatever was kept")
     group.addoption("--fault", metavar="NAME", help="rehearse with a declared fault or control (fixtures/faults)")
+    group.addoption("--approve", metavar="GATES", help="gates approved ahead: freeze,cutover,retire")
+    group.addoption("--ask", action="store_true", help="a rehearsal asks at gates, as a live run does")
+    group.addoption("--adopt", choices=("source", "dest"), help="go on with a run from the copy of its journal on a host")
+    group.addoption("--waive", action="append", metavar="SCENARIO", help="accept the red facts of a scenario")
+    group.addoption("--reason", help="why they are accepted")
+    group.addoption("--approver", help="who accepts them")
+    group.addoption("--until", metavar="TIME", help="until when (ISO 8601 with time zone)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,7 +65,15 @@ def _say(config: pytest.Config, text: str) -> None:
         reporter.flush()
 
 
-def _open(session: pytest.Session, order: Sequence[str]) -> Opened:
+def _ask(config: pytest.Config, question: str) -> str:
+    """Ask the person at the terminal."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        return input(question)
+
+
+def _open(session: pytest.Session, whole: bool) -> Opened:
     from fixtures.rehearsal import open_rehearsal  # noqa: PLC0415 - unit tests and --collect-only need no rehearsal hosts
 
-    return open_rehearsal(session.config, order, ROOT, lambda text: _say(session.config, text))
+    config = session.config
+    return open_rehearsal(config, ROOT, lambda text: _say(config, text), lambda text: _ask(config, text), whole=whole)

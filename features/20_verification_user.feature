@@ -5,6 +5,16 @@ Feature: A known person with known data
     When the verification user is created on the source
     Then the source serves the verification data set
 
+  @probe
+  Scenario: The verification user can sign in on the source
+    When the verification user signs in on the source with the right password
+    Then the sign-in is accepted
+
+  @probe
+  Scenario: A wrong password is refused by the source
+    When the verification user signs in on the source with a wrong password
+    Then the sign-in is refused
+
   Scenario: A token that nobody has is refused
     Then a token that nobody has is refused by the source
 

@@ -11,6 +11,27 @@ Feature: Nothing is copied while users can write
   Scenario: The source core is fenced
     When the source core is fenced
     Then its fence is in place
+    And the core's role cannot sign in to the source's database
+
+  @probe
+  Scenario: The fence holds against the usual start command
+    Given the source is frozen
+    When the source core's usual start command is run
+    Then it is refused
+    And no process of the source core runs
+
+  @probe
+  Scenario Outline: No <path> to the source's data is open
+    Given the source is frozen
+    When the verification user tries to write by <path>
+    Then the write is refused
+    And the write is nowhere in the source's data
+
+    Examples:
+      | path   |
+      | API    |
+      | series |
+      | SQL    |
 
   Scenario Outline: The <engine> database is measured at rest
     Given the source is frozen
@@ -25,3 +46,8 @@ Feature: Nothing is copied while users can write
     Given the source is frozen
     When the data roots are measured at rest
     Then the record holds a manifest of every data root
+
+  Scenario: What was measured is sealed
+    Given the source is frozen
+    When the source is sealed
+    Then the seal of the source is whole

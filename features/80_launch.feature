@@ -18,6 +18,16 @@ Feature: The dest serves what the source served
     Then the dest serves the verification data set
     And the health check token is accepted by the dest and does not expire
 
+  @probe
+  Scenario: The password from before still works
+    When the verification user signs in on the dest with the right password
+    Then the sign-in is accepted
+
+  @probe
+  Scenario: A wrong password is still refused
+    When the verification user signs in on the dest with a wrong password
+    Then the sign-in is refused
+
   Scenario: A token that nobody has is still refused
     Then a token that nobody has is refused by the dest
 

@@ -12,3 +12,9 @@ Feature: Users' traffic moves
       Given the dest serves the verification data set
       When the public name is pointed at the dest
       Then every name server answers the dest's address
+
+  Rule: From here on the dest is the core's home
+
+    Scenario: The dest core starts at boot
+      When the dest core is enabled
+      Then the dest core starts at boot

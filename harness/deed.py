@@ -265,7 +265,8 @@ Aside = Learn | Keep | Measured
 Result = CommandResult | HttpAnswer | DnsAnswer | Differences | list[tuple[Any, ...]] | None
 T = TypeVar("T")
 # What is sent back is the result of what was yielded; a tuple yielded (done side by side) is answered by a list.
-Act = Generator[Deed | Aside | tuple[Deed, ...], Any, None]
+# What an act returns is the result that its own Then lines read, where it is a probe or done again.
+Act = Generator[Deed | Aside | tuple[Deed, ...], Any, Any]
 Reading = Generator[Observation | Learn | Measured | tuple[Observation, ...], Any, T]
 
 

@@ -6,10 +6,12 @@ HarnessError
 ├── Refused              nothing was changed, and nothing may be (exit code 13)
 │   └── LockHeld         another run holds a host
 ├── StoppedForApproval   a gate waits for a person's yes (exit code 12)
+├── StoppedByOperator    the operator pressed Ctrl-C
 ├── JournalBroken        the record cannot be written or its chain does not hold
 ├── Unreachable          a host or server did not answer; says what was being done
 │   └── HostKeyRefused   the host's key is not the pinned one
 ├── DeedFailed           a deed was answered with something else than success; carries its result
+├── TakenOver            another machine goes on with this run: the hosts refuse our deeds
 ├── NotHeld              a fact of a step does not hold (its checks are in the record)
 ├── HalfDone             what an act would make is partly there, and not by this run
 ├── StandingFactBroken   a fact that must hold until a mark does not
@@ -58,6 +60,10 @@ class StoppedForApproval(HarnessError):
     """A gate waits for a person's yes."""
 
 
+class StoppedByOperator(HarnessError):
+    """The operator pressed Ctrl-C: the deed being done was ended, and nothing after it was begun."""
+
+
 class JournalBroken(HarnessError):
     """The record cannot be written, or its chain does not hold."""
 
@@ -82,6 +88,10 @@ class DeedFailed(HarnessError):
     def __init__(self, message: str, result: object = None) -> None:
         self.result = result
         super().__init__(message)
+
+
+class TakenOver(HarnessError):
+    """Another machine goes on with this run, and the hosts refuse our deeds."""
 
 
 class NotHeld(HarnessError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.check import Check, Witness, equal
 from harness.deed import Ask, Command, Compare, Measured, Role
@@ -17,14 +17,15 @@ from harness.host import python
 from harness.sending import claim, send
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from harness.configuration import Config
-    from harness.deed import Act, Reading
+    from harness.deed import Act, CommandResult, Reading
     from harness.plan import Plan
 
 LONGEST_S = 24 * 3600.0
 DEEP_ENOUGH = 3
+STATISTICS = ("Number of created files", "Number of deleted files", "Literal data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,17 @@ def data_roots(config: Config) -> tuple[DataRoot, ...]:
     return (DataRoot(str(users)), DataRoot(str(previews), ("*",)))
 
 
-def transfer(plan: Plan, config: Config) -> Act:
-    """Send every data root; what was deleted on the source is deleted on the dest (a stale WAL there would corrupt)."""
+def transfer(plan: Plan, config: Config) -> Generator[Any, Any, dict[str, CommandResult]]:
+    """Send every data root; what was deleted on the source is deleted on the dest (a stale WAL there would corrupt).
+
+    Returns what rsync told of each.
+    """
+    told = {}
     for root in data_roots(config):
         yield from claim(plan, Role.DEST, f"path {root.path}")
         excludes = tuple(f"--exclude={pattern}" for pattern in root.excludes)
-        yield send(plan, f"{root.path}/", options=("--delete", *excludes), lasting=f"files-{root.name}")
+        told[root.path] = yield send(plan, f"{root.path}/", options=("--delete", *excludes), lasting=f"files-{root.name}")
+    return told
 
 
 def _manifest(plan: Plan, role: Role, root: DataRoot) -> Command:
@@ -125,16 +131,19 @@ def belong_to_core(plan: Plan, config: Config) -> Reading[list[Check]]:
     return checks
 
 
-def nothing_to_move(plan: Plan, config: Config) -> Reading[list[Check]]:
-    """Look at what another transfer would move, by a dry run: nothing."""
+def nothing_moved(told: Mapping[str, CommandResult]) -> list[Check]:
+    """Check what a second transfer told of itself: files seen, and not a byte of them sent (other times alone send none)."""
     checks = []
-    for root in data_roots(config):
-        excludes = tuple(f"--exclude={pattern}" for pattern in root.excludes)
-        dry = send(plan, f"{root.path}/", options=("--dry-run", "--checksum", "--itemize-changes", "--delete", *excludes))
-        answer = yield Ask(dry)
-        moved = [text for text in answer.lines if text[:1] in {"<", ">", "*"}]
-        count = next(
-            int(text.split(":")[1].split()[0].replace(",", "")) for text in answer.lines if text.startswith("Number of files")
-        )
-        checks.append(equal(f"what is left to move in {root.path}", Witness.FILES, 0, len(moved), count))
+    for path, answer in told.items():
+        figures = {name.strip(): value for name, _, value in (text.partition(":") for text in answer.lines)}
+        sent = {name: _figure(figures.get(name, "")) for name in STATISTICS}
+        expected = dict.fromkeys(STATISTICS, 0)
+        seen = _figure(figures.get("Number of files", ""))
+        checks.append(equal(f"what was moved again into {path}", Witness.FILES, expected, sent, max(seen, 0)))
     return checks
+
+
+def _figure(text: str) -> int:
+    """Return the first figure of one of rsync's statistics; -1 when there is none."""
+    digits = text.replace(",", "").split()
+    return int(digits[0]) if digits and digits[0].isdigit() else -1

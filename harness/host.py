@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from harness.deed import Command, CommandResult, Differences, Role
-from harness.errors import DeedFailed
+from harness.errors import DeedFailed, TakenOver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SHOWN_DIFFERENCES = 20
 FOLLOW_S = 10.0
+TAKEN_OVER = 97
 AS_USER = 'user=$1; shift; exec setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups -- "$@"'
 
 
@@ -43,11 +44,15 @@ def as_user(user: str, argv: tuple[str, ...]) -> tuple[str, ...]:
     return ("sh", "-c", AS_USER, "as-user", user, *argv)
 
 
-def line(command: Command, part: SshPart) -> str:
-    """Return the line for the host's shell: in the root folder, in the C.UTF-8 locale, as root where the plan says sudo."""
+def line(command: Command, part: SshPart, guard: str = "") -> str:
+    """Return the line for the host's shell: in the root folder, in the C.UTF-8 locale, as root where the plan says sudo.
+
+    `guard` is a condition that must hold first; else nothing is done and the exit code is 97.
+    """
     argv = as_user(command.as_user, command.argv) if command.as_user else command.argv
     become = ("sudo", "-n", "--") if part.become == "sudo" else ()
-    return f"cd / && exec {shlex.join((*become, 'env', 'LC_ALL=C.UTF-8', *argv))}"
+    first = f"{{ {guard}; }} || exit {TAKEN_OVER}; " if guard else ""
+    return f"cd / && {first}exec {shlex.join((*become, 'env', 'LC_ALL=C.UTF-8', *argv))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +63,26 @@ class Host:
     part: SshPart
     transport: Transport
     run_folder: str
+    number: int = 0
+
+    def holding(self, number: int) -> Host:
+        """Return this host for one who holds its lock by this number: it refuses what comes once another has taken the lock."""
+        return replace(self, number=number)
+
+    @property
+    def _guard(self) -> str:
+        become = "sudo -n " if self.part.become == "sudo" else ""
+        return f'[ "$({become}cat {shlex.quote(self.run_folder)}/number)" = {self.number} ]' if self.number else ""
 
     def attempt(self, command: Command) -> CommandResult:
-        """Run a command and return what it answered, whatever the exit code."""
+        """Run a command and return what it answered, whatever the exit code; raises TakenOver when the lock is another's."""
         if command.lasting:
             return self._last(command)
-        done = self.transport.execute(line(command, self.part), input=command.input, timeout_s=command.timeout_s)
+        done = self.transport.execute(line(command, self.part, self._guard), input=command.input, timeout_s=command.timeout_s)
+        if self.number and done.exit == TAKEN_OVER:
+            raise TakenOver(
+                f"the {self.role} refuses: this run was taken over elsewhere (--adopt); nothing was done for: {command}"
+            )
         return CommandResult(command, done.exit, done.out, done.err, done.seconds)
 
     def run(self, command: Command) -> CommandResult:

@@ -95,6 +95,7 @@ class CommandControl(Part):
     stop: Argv
     status: Argv
     logs: Argv
+    enable: Argv
     fence: Argv
     unfence: Argv
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.check import Check, Witness, equal
-from harness.deed import Ask, Command, Role
+from harness.databases.postgresql import admin_sql
+from harness.deed import Ask, Command, CommandResult, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from harness.configuration import Config
     from harness.deed import Act, Reading
     from harness.plan import Plan
 
 PORT_KEYS = ("http.port", "http.hfsPort", "http.previewsPort")
+STOPPED = 3  # systemctl's code for a unit that does not run
+NO_LOGIN = 'ALTER ROLE :"role_name" NOLOGIN;'
+CAN_LOGIN = "SELECT rolcanlogin FROM pg_roles WHERE rolname = :'role_name'"
 BAD_SIGNS = ("died (code=", "fatal]", "Master startup failed", "[config-validation]", "Traceback")
 
 
@@ -35,6 +40,9 @@ class Control(Protocol):
 
     def fence(self, role: Role) -> Command:
         """Return the command after which neither a reboot nor the start command starts the core."""
+
+    def enable(self, role: Role) -> Command:
+        """Return the command after which a boot starts the core; its status then says "enabled"."""
 
 
 class ByCommands:
@@ -63,6 +71,10 @@ class ByCommands:
         """Return the plan's fence command."""
         return Command(role, self._commands.fence)
 
+    def enable(self, role: Role) -> Command:
+        """Return the plan's command for starting the core at boot."""
+        return Command(role, self._commands.enable)
+
 
 CONTROLS: dict[str, Callable[[Plan], Control]] = {"command": ByCommands}
 
@@ -77,9 +89,55 @@ def stop(plan: Plan) -> Act:
     yield control(plan).stop(Role.SOURCE)
 
 
-def fence(plan: Plan) -> Act:
-    """Fence the source core, so that neither a reboot nor the usual command starts it."""
+def fence(plan: Plan, config: Config) -> Act:
+    """Fence the source core, so that neither a reboot nor the usual command starts it; its role may not sign in any more."""
     yield control(plan).fence(Role.SOURCE)
+    closed = admin_sql(plan, Role.SOURCE, NO_LOGIN, role_name=config.login(Role.SOURCE).user)
+    yield replace(closed, says="the core's role may not sign in to the source's database")
+
+
+def role_cannot_sign_in(plan: Plan, config: Config) -> Reading[Check]:
+    """Look whether the core's role on the source is there, and may not sign in."""
+    asked = yield Ask(admin_sql(plan, Role.SOURCE, CAN_LOGIN, role_name=config.login(Role.SOURCE).user))
+    observed = {"f": "may not sign in", "t": "may sign in"}.get(asked.text, "no such role")
+    return equal(
+        "the core's role on the source", Witness.SQL, "may not sign in", observed, why="another program may use its password"
+    )
+
+
+def try_to_start(plan: Plan) -> Generator[Any, Any, CommandResult]:
+    """Run the usual start command of the source core, which must be refused; returns what it answered."""
+    start = control(plan).start(Role.SOURCE)
+    answer: CommandResult = yield replace(start, exits=tuple(range(256)), says="run the source core's usual start command")
+    return answer
+
+
+def start_refused(answer: CommandResult) -> Check:
+    """Check that a start command was refused."""
+    why = "the source would write again"
+    return Check(
+        "the usual start command",
+        Witness.PROCESSES,
+        "refused",
+        f"exit {answer.exit}: {answer.tail()}",
+        answer.exit != 0,
+        1,
+        why=why,
+    )
+
+
+def enable(plan: Plan) -> Act:
+    """Let the dest core start at boot."""
+    yield control(plan).enable(Role.DEST)
+
+
+def starts_at_boot(plan: Plan) -> Reading[Check]:
+    """Look whether the dest core's status says that it starts at boot."""
+    answer = yield Ask(control(plan).status(Role.DEST))
+    held = "enabled" in answer.text
+    return Check(
+        "the dest core at boot", Witness.PROCESSES, "enabled", answer.text, held, 1, why="a reboot would leave users without a core"
+    )
 
 
 def launch(plan: Plan) -> Act:
@@ -119,10 +177,21 @@ def no_listener(role: Role, config: Config) -> Reading[Check]:
     return equal(f"listeners on {sorted(ports)}", Witness.PROCESSES, [], found, len(own), remedy="free the ports, then run again")
 
 
+def stopped_and_not_enabled(plan: Plan, role: Role) -> Reading[list[Check]]:
+    """Look whether a core is stopped, has no process, and is not said to start at boot."""
+    answer = yield Ask(control(plan).status(role))
+    observed = answer.text or f"exit {answer.exit}"
+    held = answer.exit == STOPPED and "enabled" not in observed
+    why = "a first start before its time changes the database"
+    stopped = Check(f"the {role} core", Witness.PROCESSES, "stopped, not enabled", observed, held, 1, why=why)
+    running = yield from no_process(plan, role)
+    return [stopped, running]
+
+
 def fence_in_place(plan: Plan) -> Reading[Check]:
     """Look whether the source core is stopped and says that it is fenced (its status tells, without starting anything)."""
     answer = yield Ask(control(plan).status(Role.SOURCE))
-    fenced = answer.exit == 3 and "fenced" in answer.text  # noqa: PLR2004 - systemctl's "not running"
+    fenced = answer.exit == STOPPED and "fenced" in answer.text
     observed = answer.text or f"exit {answer.exit}"
     name = "the source core's fence"
     return Check(name, Witness.PROCESSES, "stopped, fenced", observed, fenced, 1, why="a reboot would bring the source core back")

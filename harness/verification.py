@@ -16,6 +16,8 @@ from harness.deed import Ask, HttpAnswer, HttpRequest, Keep, Learn, Role, Secret
 from harness.errors import DeedFailed, Unreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from harness.configuration import Config
     from harness.deed import Act, Reading
     from harness.plan import Plan
@@ -28,6 +30,8 @@ ATTACHMENT = bytes(range(256)) * 4800
 POINTS = [[float(second), 60.0 + second / 4] for second in range(20)]
 COMPARED = ("id", "type", "content", "streamIds", "time", "integrity", "created", "modified")
 NEVER = "0" * 25
+WRONG = Secret("not-the-password")
+ACCEPTED = 200
 
 
 def _ok(answer: HttpAnswer, *statuses: int) -> Any:  # noqa: ANN401 - JSON is any
@@ -37,10 +41,31 @@ def _ok(answer: HttpAnswer, *statuses: int) -> Any:  # noqa: ANN401 - JSON is an
     return answer.json()
 
 
-def _sign_in(plan: Plan) -> HttpRequest:
+def _sign_in(plan: Plan, via: Role, password: Secret) -> HttpRequest:
     user = plan.verification_user
-    body = {"username": user.username, "password": user.password.read().value, "appId": user.app_id}
-    return call("POST", f"/{user.username}/auth/login", body, via=Role.SOURCE, Origin=user.origin)
+    body = {"username": user.username, "password": password.value, "appId": user.app_id}
+    return call("POST", f"/{user.username}/auth/login", body, via=via, Origin=user.origin)
+
+
+def sign_in(plan: Plan, via: Role, password: Secret) -> Generator[Any, Any, HttpAnswer]:
+    """Sign in with a password; returns the answer, its token masked from then on."""
+    answer: HttpAnswer = yield _sign_in(plan, via, password)
+    if answer.status == ACCEPTED:
+        yield Learn((Secret(answer.json()["token"]),))
+    return answer
+
+
+def accepted(answer: HttpAnswer) -> Check:
+    """Check that a sign-in was accepted with a token."""
+    return equal(
+        "sign-in", Witness.API, {"status": ACCEPTED, "token": True}, {"status": answer.status, "token": "token" in answer.json()}
+    )
+
+
+def refused(answer: HttpAnswer) -> Check:
+    """Check that a sign-in was refused for its credentials."""
+    error = answer.json().get("error", {}).get("id")
+    return equal("sign-in", Witness.API, {"status": 401, "error": "invalid-credentials"}, {"status": answer.status, "error": error})
 
 
 def _register(plan: Plan) -> HttpRequest:
@@ -52,10 +77,11 @@ def _register(plan: Plan) -> HttpRequest:
 def create(plan: Plan) -> Act:
     """Create the user with its content on the source; what is there already from an act cut short is taken up."""
     user = plan.verification_user.username
+    user_password = plan.verification_user.password.read()
     registered = yield _register(plan)
     if registered.status not in {201, 409}:
         _ok(registered, 201)
-    personal = Secret(_ok((yield _sign_in(plan)), 200)["token"])
+    personal = Secret(_ok((yield _sign_in(plan, Role.SOURCE, user_password)), 200)["token"])
     yield Learn((personal,))
 
     def post(path: str, body: object) -> HttpRequest:

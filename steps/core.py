@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import files, preflight, service, verification
+from harness import files, preflight, seal, service, verification
 from harness import platform as listing
 from harness.deed import Role
 from steps.words import given, then, when
@@ -57,8 +57,43 @@ def no_listener(run: Run, role: Role, source: Core) -> None:
 
 
 @when("the source core is fenced", idempotent=True)
-def fence(plan: Plan) -> Act:
-    yield from service.fence(plan)
+def fence(plan: Plan, source: Core) -> Act:
+    yield from service.fence(plan, source.config)
+
+
+@then("the core's role cannot sign in to the source's database")
+def role_fenced(run: Run, plan: Plan, source: Core) -> None:
+    run.look(service.role_cannot_sign_in(plan, source.config))
+
+
+@when("the source core's usual start command is run")
+def try_to_start(plan: Plan) -> Act:
+    return (yield from service.try_to_start(plan))
+
+
+@then("it is refused")
+def start_refused(run: Run) -> None:
+    run.check(service.start_refused(run.result))
+
+
+@when("the source is sealed", idempotent=True)
+def take_seal(plan: Plan, source: Core) -> Act:
+    yield from seal.take(plan, source.config)
+
+
+@then("the seal of the source is whole")
+def sealed(run: Run, plan: Plan, source: Core) -> None:
+    run.look(seal.is_whole(plan, source.config, run.state.measured))
+
+
+@when("the dest core is enabled", idempotent=True)
+def enable(plan: Plan) -> Act:
+    yield from service.enable(plan)
+
+
+@then("the dest core starts at boot")
+def enabled(run: Run, plan: Plan) -> None:
+    run.look(service.starts_at_boot(plan))
 
 
 @then("its fence is in place")

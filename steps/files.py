@@ -39,6 +39,11 @@ def belong(run: Run, plan: Plan, source: Core) -> None:
     run.look(files.belong_to_core(plan, source.config))
 
 
-@then("another transfer would move nothing")
-def nothing_to_move(run: Run, plan: Plan, source: Core) -> None:
-    run.look(files.nothing_to_move(plan, source.config))
+@when("the data roots are transferred again")
+def transfer_again(plan: Plan, source: Core) -> Act:
+    return (yield from files.transfer(plan, source.config))
+
+
+@then("nothing was moved")
+def nothing_moved(run: Run) -> None:
+    run.check(*files.nothing_moved(run.result))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.databases import ENGINES
 from harness.deed import Role
+from harness.probing import TRIES
 from harness.recording.words import define
 
 if TYPE_CHECKING:
@@ -25,5 +26,12 @@ def role(name: str) -> Role:
 role.pattern = "source|dest"  # type: ignore[attr-defined]  # parse reads it
 engine.pattern = "|".join(ENGINES)  # type: ignore[attr-defined]  # parse reads it
 
-WORDS = define({"Role": role, "Engine": engine})
+
+def path(name: str) -> str:
+    """Return a way of writing by its name in the features."""
+    return name
+
+
+path.pattern = "|".join(TRIES)  # type: ignore[attr-defined]  # parse reads it
+WORDS = define({"Role": role, "Engine": engine, "Path": path})
 given, when, then = WORDS.given, WORDS.when, WORDS.then

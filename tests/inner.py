@@ -18,11 +18,10 @@ from harness.errors import Unreachable
 from harness.journal import Journal
 from harness.recording.plugin import Opened
 from harness.run import Run
+from harness.run.doing import Doing
 from tests.plans import CONFIG, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pytest
 
 CONFTEST = """
@@ -107,15 +106,14 @@ class Shelf:
         return "there" if words[0] in self.things else "absent"
 
 
-def open_inner(session: pytest.Session, order: Sequence[str]) -> Opened:
+def open_inner(session: pytest.Session, whole: object) -> Opened:
     """Open an inner run in the current folder."""
     here = Path.cwd()
     journal = Journal(here / "journal.jsonl")
     journal.open()
-    run = Run(
-        plan(), journal, Shelf(here / "shelf.json"), here / "private", order, rehearsal=True, fresh=not journal.lines, standing=()
-    )
-    journal.append("run", run="r1", exit=session.exitstatus)
+    doing = Doing(journal, Shelf(here / "shelf.json"), here / "private")
+    run = Run(plan(), doing, rehearsal=True, fresh=not journal.lines, standing=(), approve=lambda _: "the test")
+    journal.append("run", run="r1", whole=whole, exit=session.exitstatus)
     standing = here / "standing.py"
     if standing.exists():
         names: dict[str, Any] = {}

@@ -21,7 +21,7 @@ CONTENT: dict[str, Any] = {
     "core": {
         "public_url": "https://core.example.com",
         "deploy": "command",
-        "command": {verb: ["core", verb] for verb in ("start", "stop", "status", "logs", "fence", "unfence")},
+        "command": {verb: ["core", verb] for verb in ("start", "stop", "status", "logs", "enable", "fence", "unfence")},
         "user": "pryv",
         "app_path": "/opt/pryv/app",
         "config_paths": ["/etc/pryv/"],

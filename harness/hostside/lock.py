@@ -21,8 +21,8 @@ def read(path: str) -> dict[str, object]:
         return {"number": 0, "holder": None}
 
 
-def write(path: str, lock: dict[str, object]) -> None:
-    """Replace the lock in one step, on the disk."""
+def write(path: str, lock: object) -> None:
+    """Replace a file in one step, on the disk. The number has a file of its own: deeds compare it before they begin."""
     with open(f"{path}.part", "w", encoding="utf-8") as file:  # noqa: PTH123 - as above
         json.dump(lock, file)
         file.flush()
@@ -41,6 +41,7 @@ def main(verb: str, folder: str, number: str = "0", holder: str = "null") -> Non
         done = verb == "read" or lock["number"] == int(number)
         if done and verb == "take":
             lock = {"number": int(number) + 1, "holder": json.loads(holder)}
+            write(f"{folder}/number", lock["number"])
         elif done and verb == "release":
             lock = {"number": int(number), "holder": None}
         if done and verb != "read":

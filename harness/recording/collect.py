@@ -23,7 +23,7 @@ from pytest_bdd.scenario import (
 from pytest_bdd.steps import step_function_context_registry
 
 from harness.recording.words import ARGUMENTS, FIXTURES, definition_of
-from harness.run import Scenario
+from harness.run.values import Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,6 +6,7 @@ What opens a run (a rehearsal's hosts, or a plan's) and what ends it is given by
 from __future__ import annotations
 
 import re
+import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,13 @@ from harness.recording.words import remember
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+    from types import FrameType
 
     from pytest_bdd.parser import Scenario as GherkinScenario
     from pytest_bdd.parser import Step
 
-    from harness.run import Run, Scenario
+    from harness.run import Run
+    from harness.run.values import Scenario
 
 GREEN, RED, STOPPED, REFUSED = 0, 1, 12, 13
 SCENARIO = pytest.StashKey["Scenario"]()
@@ -38,13 +41,15 @@ class Opened:
 
     run: Run
     close: Callable[[int, str], Sequence[str]]
+    after_scenario: Callable[[], None] = lambda: None
+    end_deeds: Callable[[], None] = lambda: None
 
 
 @dataclass
 class Runbook:
     """One pytest session that runs features."""
 
-    open: Callable[[pytest.Session, Sequence[str]], Opened]
+    open: Callable[[pytest.Session, bool], Opened]
     say: Callable[[str], None]
     opened: Opened | None = None
     items: list[pytest.Item] = field(default_factory=list)
@@ -99,8 +104,10 @@ class Runbook:
         if len(self.items) != len(session.items):
             self._refuse(Refused("features and other tests do not run in one session"))
         try:
-            self.opened = self.open(session, [item.stash[SCENARIO].key for item in self.items])
+            whole = all(collect.NUMBERED.match(item.path.name) for item in self.items)
+            self.opened = self.open(session, whole)
             self._decide_not_applicable(self.opened.run)
+            signal.signal(signal.SIGINT, self._on_interrupt)
         except HarnessError as error:
             self._refuse(error)
 
@@ -162,6 +169,7 @@ class Runbook:
             self._red(scenario, error)
             raise
         self.opened.run.end(green=True)
+        self.opened.after_scenario()
         return result
 
     def _red(self, scenario: Scenario, error: BaseException) -> None:
@@ -169,6 +177,17 @@ class Runbook:
         self.code = STOPPED if isinstance(error, StoppedForApproval) else RED
         if self.opened:
             self.opened.run.end(green=False, cause=self.cause)
+            if isinstance(error, KeyboardInterrupt):
+                self.cause = "ended by the operator (Ctrl-C, twice)"
+                self.opened.end_deeds()
+
+    def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
+        """First Ctrl-C: the deed that is being done is finished, and nothing after it begun. Second: it is ended."""
+        if self.opened is None or self.opened.run.doing.stopping:
+            signal.default_int_handler(number, frame)
+        else:
+            self.opened.run.doing.stopping = True
+            self.say("Ctrl-C: stopping once this deed is done; again: ends it now")
 
     # --- ending
 

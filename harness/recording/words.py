@@ -16,7 +16,7 @@ from pytest_bdd import parsers
 from pytest_bdd.scenario import get_step_function, parse_step_arguments
 
 from harness.errors import CollectError, HarnessError
-from harness.run import Action, Fact
+from harness.run.values import Action, Fact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -76,7 +76,7 @@ def define(types: Mapping[str, Callable[[str], Any]]) -> Words:
     """Return the three words, with typed nouns for their texts ("{role:Role}")."""
     return Words(
         given=_word("Given", types, frozenset()),
-        when=_word("When", types, frozenset({"idempotent", "mark_before", "mark_after"})),
+        when=_word("When", types, frozenset({"idempotent", "mark_before", "mark_after", "clears"})),
         then=_word("Then", types, frozenset({"within_s"})),
     )
 
@@ -163,4 +163,9 @@ def _fact(request: pytest.FixtureRequest, step: Step) -> Fact:
 
 
 def _action(request: pytest.FixtureRequest, step: Step, definition: Definition) -> Action:
-    return Action(step.name, _bound(request, step)[1], **definition.options)
+    options = dict(definition.options)
+    if clears := options.pop("clears", None):
+        context = get_step_function(request, step)
+        assert context is not None  # noqa: S101 - the step is being called
+        options["clears"] = lambda: clears(**values(request, step, context, definition))
+    return Action(step.name, _bound(request, step)[1], **options)

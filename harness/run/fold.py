@@ -8,21 +8,34 @@ from typing import TYPE_CHECKING, Any
 from harness.deed import Measured, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from harness.journal import Line
 
+SEAL = "seal"
+CLEARED_BY_RESET = 40
+CLEARED_FROM = 60
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass
 class State:
-    """The run as its journal tells it. `green` are scenario keys in the order in which they were proven."""
+    """The run as its journal tells it.
 
-    green: tuple[str, ...] = ()
-    facts: tuple[str, ...] = ()
-    marks: Mapping[str, str] = field(default_factory=dict)
+    `order` are the scenarios' keys as first met, `numbers` the number of each one's feature, `green` those proven and not unsettled
+    since. `facts` are the standing facts that have begun, with the value they began with; `broken` those that did not hold when
+    last looked at. `epoch` counts the freezings of the source; `measured` holds what was measured at rest in this one.
+    """
+
+    order: list[str] = field(default_factory=list)
+    numbers: dict[str, int] = field(default_factory=dict)
+    green: list[str] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+    marks: dict[str, str] = field(default_factory=dict)
     epoch: int = 0
-    measured: Mapping[str, Measured] = field(default_factory=dict)
+    measured: dict[str, Measured] = field(default_factory=dict)
     red: str = ""
+    _features: dict[str, int] = field(default_factory=dict)
 
     @property
     def frozen(self) -> bool:
@@ -33,53 +46,94 @@ class State:
         """Whether a scenario is shown with its evidence instead of being looked at again."""
         return self.frozen and key in self.green
 
+    def at_or_after(self, scenario: str) -> list[str]:
+        """Return the keys of a scenario (by its own name) and of all that come after it."""
+        at = next((index for index, one in enumerate(self.order) if name_of(one) == scenario), len(self.order))
+        return self.order[at:]
+
+    def numbered(self, wanted: Callable[[int], bool]) -> list[str]:
+        """Return the keys of the scenarios whose feature has a wanted number."""
+        return [one for one in self.order if wanted(self.numbers.get(one, 0))]
+
+    def unsettle(self, keys: Iterable[str]) -> None:
+        """Forget that scenarios are green."""
+        gone = set(keys)
+        self.green = [one for one in self.green if one not in gone]
+
 
 def key(feature: str, scenario: str, example: str = "") -> str:
     """Return the name of a scenario in the whole runbook."""
     return f"{feature}: {scenario}" + (f" [{example}]" if example else "")
 
 
-def _from(order: Sequence[str], scenario: str) -> set[str]:
-    """Return the keys of a scenario (by its own name) and of all that come after it."""
-    at = next((index for index, one in enumerate(order) if one.partition(": ")[2] == scenario), len(order))
-    return set(order[at:])
+def name_of(key: str) -> str:
+    """Return a scenario's own name from its key (features' names hold no colon: collect sees to it)."""
+    return key.partition(": ")[2].partition(" [")[0]
 
 
-def _measured(line: Line) -> Measured:
-    return Measured(line["name"], Role(line["role"]), line["digest"], line["examined"], line["bytes"], line["parts"])
-
-
-def fold(lines: Iterable[Line], order: Sequence[str]) -> State:  # noqa: C901 - one case for each kind of line
-    """Read the state of a run from its journal; `order` holds the keys of all scenarios of the runbook."""
-    green: list[str] = []
-    facts: list[str] = []
-    marks: dict[str, str] = {}
-    measured: dict[str, Measured] = {}
-    epoch, red = 0, ""
+def fold(lines: Iterable[Line]) -> State:
+    """Read the state of a run from its journal."""
+    state = State()
     for line in lines:
-        match line["kind"]:
-            case "run":
-                red = ""
-            case "scenario":
-                name = key(line["feature"], line["scenario"], line["example"])
-                if line["status"] == "green" and name not in green:
-                    green.append(name)
-                if line["status"] == "red":
-                    green = [one for one in green if one != name]
-                    red = red or name
-            case "mark":
-                marks[line["mark"]] = line["time"]
-                if line["mark"] == "T_stop":
-                    epoch, measured = epoch + 1, {}
-            case "digest" if line["role"] == Role.SOURCE:
-                measured.setdefault(line["name"], _measured(line))
-            case "fact" if line["status"] == "begun":
-                facts.append(line["name"])
-            case "fact":
-                unsettled = _from(order, line["unsettles"])
-                green = [one for one in green if one not in unsettled]
-                facts = [one for one in facts if one != line["name"]]
-    return State(tuple(green), tuple(facts), marks, epoch, measured, red)
+        if fold_one := FOLDS.get(line["kind"]):
+            fold_one(state, line)
+    return state
+
+
+def _run(state: State, _: Line) -> None:
+    state.red = ""
+
+
+def _feature(state: State, line: Line) -> None:
+    digits = line["file"][:2]
+    state._features[line["feature"]] = int(digits) if digits.isdigit() else 0  # noqa: SLF001 - the fold's own
+
+
+def _scenario(state: State, line: Line) -> None:
+    name = key(line["feature"], line["scenario"], line["example"])
+    if name not in state.numbers:
+        state.order.append(name)
+        state.numbers[name] = state._features.get(line["feature"], 0)  # noqa: SLF001 - the fold's own
+    if line["status"] == "green" and name not in state.green:
+        state.green.append(name)
+    if line["status"] == "red":
+        state.unsettle([name])
+        state.red = state.red or name
+
+
+def _mark(state: State, line: Line) -> None:
+    state.marks[line["mark"]] = line["time"]
+    if line["mark"] == "T_stop":
+        state.epoch, state.measured = state.epoch + 1, {}
+    if line["mark"] == "T_reset":
+        state.marks.pop("T_start", None)
+        state.unsettle(state.numbered(lambda number: number == CLEARED_BY_RESET or number >= CLEARED_FROM))
+
+
+def _digest(state: State, line: Line) -> None:
+    if line["role"] == Role.SOURCE and (line["name"] == SEAL or line["name"] not in state.measured):
+        parts = (line["name"], Role(line["role"]), line["digest"], line["examined"], line["bytes"], line["parts"])
+        state.measured[line["name"]] = Measured(*parts)
+
+
+def _fact(state: State, line: Line) -> None:
+    if line["status"] == "begun":
+        state.facts[line["name"]] = line.get("value", "")
+        state.broken = [one for one in state.broken if one != line["name"]]
+    else:
+        state.facts.pop(line["name"], None)
+        state.broken.append(line["name"])
+        state.unsettle(line["unsettles"])
+
+
+FOLDS: Mapping[str, Callable[[State, Line], None]] = {
+    "run": _run,
+    "feature": _feature,
+    "scenario": _scenario,
+    "mark": _mark,
+    "digest": _digest,
+    "fact": _fact,
+}
 
 
 def unfinished_intents(lines: Iterable[Line]) -> list[dict[str, Any]]:

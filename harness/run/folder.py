@@ -1,4 +1,4 @@
-"""The run folder on each host: its lock, and the detached deeds that a killed run left at work."""
+"""The run folder on each host: its lock, a copy of the journal, and the detached deeds that a killed run left at work."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from harness.host import Host
     from harness.plan import Plan
 
+# Appends what comes on stdin if the file has the length that is said, else exits 3: the copy is then written whole.
+APPEND = 'umask 077; touch "$0"; [ "$(stat -c %s "$0")" = "$1" ] || exit 3; cat >> "$0" && sync "$0"'
+OTHER_LENGTH = 3
+WRITE_PRIVATE = 'umask 077; mkdir -p "$(dirname "$0")"; cat > "$0.part" && mv "$0.part" "$0"'
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -32,6 +37,11 @@ class Holder:
     boot: str
     pid: int
     started: str
+
+    @property
+    def line(self) -> str:
+        """The holder, for a person."""
+        return f"run {self.run} of {self.who} since {self.since} (process {self.pid} on machine {self.machine[:12]})"
 
 
 def _read(path: str) -> str:
@@ -54,14 +64,14 @@ def this_process(plan: Plan, run: str) -> Holder:
     return Holder(plan.change.id, run, plan.change.operator, now, machine, boot, os.getpid(), started(os.getpid()))
 
 
-def is_over(holder: Mapping[str, Any], me: Holder, now_started: str) -> bool:
+def is_over(holder: Holder, me: Holder, now_started: str) -> bool:
     """Whether a holder is known to be dead: on this machine, and rebooted since, or its process is gone.
 
     `now_started` is the start time of the process that has the holder's pid now. What another machine does is not known.
     """
-    if holder["machine"] != me.machine:
+    if holder.machine != me.machine:
         return False
-    return bool(holder["boot"] != me.boot or holder["started"] != now_started or holder["pid"] == me.pid)
+    return holder.boot != me.boot or holder.started != now_started or holder.pid == me.pid
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +85,14 @@ class RunFolder:
         answer: dict[str, Any] = self.host.run(python(self.host.role, "lock", words[0], self.host.run_folder, *words[1:])).json()
         return answer
 
-    def take(self) -> int:
-        """Take the lock and return its number; raises LockHeld, naming the holder, when another run has it."""
+    def take(self, *, adopt: bool = False) -> int:
+        """Take the lock and return its number; raises LockHeld, naming the holder, unless that is dead or the run is adopted."""
         lock = self._lock("read")
-        holder = lock["holder"]
-        if holder and not is_over(holder, self.me, started(holder["pid"])):
+        holder = Holder(**lock["holder"]) if lock["holder"] else None
+        if holder and not adopt and not is_over(holder, self.me, started(holder.pid)):
             raise LockHeld(
-                f"the {self.host.role} is held by run {holder['run']} of {holder['who']} since {holder['since']} "
-                f"(process {holder['pid']} on machine {holder['machine'][:12]}): wait for it, or end it there"
+                f"the {self.host.role} is held by {holder.line}: wait for it, or end it there; "
+                f"if that machine is lost, go on from the copy on a host: --adopt {self.host.role}"
             )
         taken = self._lock("take", str(lock["number"]), json.dumps(asdict(self.me)))
         if not taken["done"]:
@@ -99,6 +109,36 @@ class RunFolder:
         for name in names:
             self.host.follow(Command(self.host.role, (name,)), f"{self.host.run_folder}/deeds/{name}")
         return names
+
+    def end_unfinished(self) -> list[str]:
+        """End the detached deeds that run; returns their names."""
+        names = self.host.unfinished()
+        for name in names:
+            self.host.run(python(self.host.role, "lasting", "end", f"{self.host.run_folder}/deeds/{name}"))
+        return names
+
+    def copy(self, journal: bytes, length: int) -> None:
+        """Bring the copy of the journal up to date; `length` is how long it was after the last time."""
+        path = f"{self.host.run_folder}/journal.jsonl"
+        appended = Command(self.host.role, ("sh", "-c", APPEND, path, str(length)), input=journal[length:], exits=(0, OTHER_LENGTH))
+        if self.host.run(appended).exit == OTHER_LENGTH:
+            self.keep("journal.jsonl", journal)
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Write a file of the run folder, 0600, in one step."""
+        path = f"{self.host.run_folder}/{name}"
+        self.host.run(Command(self.host.role, ("sh", "-c", WRITE_PRIVATE, path), input=content, private=True))
+
+    def fetch(self, name: str) -> bytes:
+        """Return a file of the run folder; raises DeedFailed when it is not there."""
+        return self.host.run(Command(self.host.role, ("cat", f"{self.host.run_folder}/{name}"), private=True)).out
+
+    def kept(self) -> list[str]:
+        """Return the names of the files in the folder's private part."""
+        listed = Command(
+            self.host.role, ("find", f"{self.host.run_folder}/private", "-name", "*.json", "-printf", "%f\\n"), exits=(0, 1)
+        )
+        return self.host.run(listed).lines
 
 
 def folders(hosts: Mapping[Role, Host], me: Holder) -> tuple[RunFolder, ...]:

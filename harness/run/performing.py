@@ -15,7 +15,7 @@ from harness.transport.ssh import pinned_keys
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from harness.deed import Deed, HttpAnswer, Observation, Result
     from harness.plan import Plan
@@ -26,7 +26,16 @@ class Performer:
     """Reaches hosts, name servers and the core for one plan."""
 
     plan: Plan
-    hosts: Mapping[Role, Host]
+    hosts: dict[Role, Host]
+
+    def hold(self, role: Role, number: int) -> None:
+        """From now on a host refuses what we ask of it once another has taken its lock."""
+        self.hosts[role] = self.hosts[role].holding(number)
+
+    def close(self) -> None:
+        """End the connections."""
+        for host in self.hosts.values():
+            host.transport.close()
 
     def do(self, deed: Deed) -> Result:
         """Do a deed and return what was answered, a command's bad exit code included."""

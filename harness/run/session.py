@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from harness import service
+from pydantic import BaseModel
+
 from harness.configuration import effective
-from harness.core_api import call
-from harness.deed import Ask, Role
-from harness.errors import HarnessError
+from harness.deed import Role
+from harness.errors import HarnessError, LockHeld, Unreachable
 from harness.host import Host
 from harness.journal import Journal, read
+from harness.plan import SecretReference
 from harness.run import Run
+from harness.run.adopting import adopt
+from harness.run.doing import Doing
 from harness.run.fold import unfinished_intents
 from harness.run.folder import RunFolder, folders, this_process
+from harness.run.mending import mend
 from harness.run.performing import Performer
+from harness.run.telling import state_block
 from harness.transport.ssh import Ssh
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from harness.deed import CommandResult, Reading
+    from harness.deed import Secret
     from harness.journal import Line
     from harness.plan import Plan
+    from harness.run.values import Waiver
 
-HTTP_OK = 200
+STATUSES = {0: "green", 10: "moved, retire pending", 11: "rolled back", 12: "stopped for an approval", 13: "refused"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +47,34 @@ class Setting:
     rehearsal: bool
     fresh: bool
     command: str
-    digests: dict[str, str] = field(default_factory=dict)
+    approve: Callable[[str], str]
+    waivers: Mapping[str, Waiver] = field(default_factory=dict)
+    adopt: Role | None = None
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class Session:
-    """A run that is open: its locks are held."""
+    """A run that is open: its locks are held, and the hosts' copies of the journal have the given lengths."""
 
     run: Run
     performer: Performer
     setting: Setting
     locks: list[tuple[RunFolder, int]] = field(default_factory=list)
+    copied: dict[Role, int] = field(default_factory=dict)
+
+    def copy(self) -> None:
+        """Bring the copies of the journal on both hosts up to date."""
+        content = self.run.journal.path.read_bytes()
+        for folder, _ in self.locks:
+            folder.copy(content, self.copied.get(folder.host.role, 0))
+            self.copied[folder.host.role] = len(content)
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Keep what the private folder has on the source too, so that a lost laptop is no lost run."""
+        for folder, _ in self.locks:
+            if folder.host.role is Role.SOURCE:
+                folder.keep(f"private/{name}.json", content)
 
 
 def digest_of(paths: Sequence[Path]) -> str:
@@ -64,10 +86,10 @@ def digest_of(paths: Sequence[Path]) -> str:
 
 
 def is_closed(folder: Path) -> bool:
-    """Whether a run's record ends in a green verdict: then it is never continued."""
+    """Whether a run's record ends in a green verdict of the whole runbook: then it is never continued."""
     journal = folder / "journal.jsonl"
     verdicts = [line for line in read(journal).lines if line["kind"] == "verdict"] if journal.exists() else []
-    return bool(verdicts) and verdicts[-1]["status"] == "green"
+    return bool(verdicts) and verdicts[-1]["status"] == "green" and verdicts[-1].get("closes", True)
 
 
 def record_folder(reports: Path, change: str, today: str) -> Path:
@@ -78,27 +100,49 @@ def record_folder(reports: Path, change: str, today: str) -> Path:
     return reports / f"{today}-{change}-r{len(earlier) + 1}"
 
 
-def begin(plan: Plan, setting: Setting, order: Sequence[str], listener: Callable[[Line], None]) -> Session:
-    """Open the record, reach both hosts, take their locks, wait for what a killed run left at work.
+def begin(plan: Plan, setting: Setting, listener: Callable[[Line], None]) -> Session:
+    """Open the record, reach both hosts, take their locks, wait for what a killed run left at work, mend what has changed.
 
     Raises Unreachable, LockHeld or PlanError; the locks taken so far are given back.
     """
-    folder = record_folder(setting.reports, plan.change.id, datetime.now(UTC).date().isoformat())
-    journal = Journal(folder / "journal.jsonl", listeners=[listener])
-    journal.masker.know(plan.verification_user.password.read().value, plan.cutover.dns.key.secret.read().value)
-    journal.open()
     hosts = {role: Host(role, plan.host(role).ssh, Ssh(role, plan.host(role).ssh), plan.run_folder) for role in Role}
     performer = Performer(plan, hosts)
+    try:
+        if setting.adopt:
+            adopt(hosts[setting.adopt], hosts[Role.SOURCE], setting.reports, this_process(plan, "adopting"))
+        folder = record_folder(setting.reports, plan.change.id, datetime.now(UTC).date().isoformat())
+        journal = _journal(plan, folder, listener)
+    except BaseException:
+        performer.close()
+        raise
+    doing = Doing(journal, performer, folder / "private")
     fresh = setting.fresh and not journal.lines
-    run = Run(plan, journal, performer, folder / "private", order, setting.rehearsal, fresh)
+    run = Run(plan, doing, setting.rehearsal, fresh, waivers=setting.waivers, approve=setting.approve)
     session = Session(run, performer, setting)
     _write_run(run, setting, folder.name)
     try:
         _take_up(session, folder.name)
-    except BaseException:
+    except BaseException as error:
+        _tell_refusal(session, error)
         release(session)
         raise
     return session
+
+
+def _journal(plan: Plan, folder: Path, listener: Callable[[Line], None]) -> Journal:
+    journal = Journal(folder / "journal.jsonl", listeners=[listener])
+    journal.masker.know(*(secret.value for secret in secrets_of(plan)))
+    journal.open()
+    return journal
+
+
+def secrets_of(part: BaseModel) -> Iterator[Secret]:
+    """Yield every secret that a plan refers to; raises PlanError for one that is not there."""
+    for _, value in part:
+        if isinstance(value, SecretReference):
+            yield value.read()
+        elif isinstance(value, BaseModel):
+            yield from secrets_of(value)
 
 
 def _write_run(run: Run, setting: Setting, name: str) -> None:
@@ -125,12 +169,33 @@ def _write_run(run: Run, setting: Setting, name: str) -> None:
 def _take_up(session: Session, name: str) -> None:
     run = session.run
     for lost in unfinished_intents(run.journal.lines):
-        run.journal.append("note", text=f"its end is not in the record: {lost['deed']}")
+        run.note(f"its end is not in the record: {lost['deed']}")
     for folder in folders(session.performer.hosts, this_process(run.plan, name)):
-        session.locks.append((folder, folder.take()))
+        number = folder.take(adopt=session.setting.adopt is not None)
+        session.locks.append((folder, number))
+        session.performer.hold(folder.host.role, number)
         for deed in folder.await_unfinished():
-            run.journal.append("note", text=f"waited for a deed that a killed run had begun on the {folder.host.role}: {deed}")
+            run.note(f"waited for a deed that a killed run had begun on the {folder.host.role}: {deed}")
+    run.doing.kept_too = session.keep
+    run.before_mark = session.copy
     run.read(effective(run.plan, Role.SOURCE))
+    mend(run)
+
+
+def _tell_refusal(session: Session, error: BaseException) -> None:
+    """Write why the run could not be opened; a host that is not reached leaves nothing more to tell."""
+    status = "refused" if isinstance(error, LockHeld) else "red"
+    state = (
+        [] if isinstance(error, LockHeld | Unreachable) else state_block(session.run, session.performer, session.setting.command, 1)
+    )
+    session.run.journal.append("verdict", status=status, text=str(error) or type(error).__name__, state=state)
+
+
+def end_deeds(session: Session) -> None:
+    """End the detached deeds that run on the hosts: the operator said so, twice."""
+    for folder, _ in session.locks:
+        for name in folder.end_unfinished():
+            session.run.note(f"ended by the operator on the {folder.host.role}: {name}")
 
 
 def release(session: Session) -> None:
@@ -139,62 +204,19 @@ def release(session: Session) -> None:
         try:
             folder.release(number)
         except HarnessError as error:
-            session.run.journal.append("note", text=f"the lock could not be given back: {error}")
-    for host in session.performer.hosts.values():
-        host.transport.close()
+            session.run.note(f"the lock could not be given back: {error}")
+    session.performer.close()
 
 
-def finish(session: Session, code: int, cause: str) -> None:
-    """Write the verdict with the state of both hosts, what users see and what to type next."""
+def finish(session: Session, code: int, cause: str, *, closes: bool) -> None:
+    """Write the verdict with the state of both hosts, what users see and what to type next; copy the record to the hosts."""
     run = session.run
-    status = {0: "green", 12: "stopped for an approval", 13: "refused"}.get(code, "red")
-    where = run.state.red
-    text = (
-        "every scenario is green"
-        if code == 0
-        else " · ".join(part for part in (where, cause.splitlines()[0] if cause else "") if part)
-    )
-    run.journal.append("verdict", status=status, text=text or "red", state=_state(session, code))
+    first = cause.splitlines()[0] if cause else ""
+    text = "every scenario is green" if code == 0 else " · ".join(part for part in (run.state.red, first) if part)
+    state = state_block(run, session.performer, session.setting.command, code)
+    run.journal.append("verdict", status=STATUSES.get(code, "red"), text=text or "red", state=state, closes=closes)
+    try:
+        session.copy()
+    except HarnessError as error:
+        run.note(f"the copy of the record on a host is not up to date: {str(error).splitlines()[0]}")
     release(session)
-
-
-def _state(session: Session, code: int) -> list[str]:
-    run = session.run
-    marks = run.state.marks
-    source = f"frozen since {marks['T_stop'][11:19]} UTC" if "T_stop" in marks else "not frozen"
-    lines = [
-        f"source  {source}; its core is {_core(run, Role.SOURCE)}",
-        f"dest    its core is {_core(run, Role.DEST)}" + ("; users may be there (T_open is marked)" if "T_open" in marks else ""),
-        f"users   {_users(session.performer)}",
-    ]
-    if code:
-        lines.append(f"next    mend the cause, then type again: {session.setting.command}")
-    return lines
-
-
-def _core(run: Run, role: Role) -> str:
-    try:
-        answer = run.read(_status(run, role))
-    except HarnessError as error:
-        return f"not known ({str(error).splitlines()[0][:120]})"
-    return {0: "running", 3: "stopped"}.get(answer, f"not known (exit {answer})")
-
-
-def _status(run: Run, role: Role) -> Reading[int]:
-    answer: CommandResult = yield Ask(service.control(run.plan).status(role))
-    return answer.exit
-
-
-def _users(performer: Performer) -> str:
-    try:
-        status = performer.observe(Ask(call("GET", "/reg/service/info"))).status
-        address = performer.public_address()
-    except HarnessError as error:
-        return f"see nothing ({str(error).splitlines()[0][:120]})"
-    at = next((str(role) for role in Role if str(performer.plan.host(role).address) == address), address)
-    return f"are led to the {at} and are " + ("served" if status == HTTP_OK else f"answered {status}")
-
-
-def typed() -> str:
-    """Return the command as it was typed, for typing it again."""
-    return " ".join(["pytest", *sys.argv[1:]])

@@ -1,44 +1,117 @@
-"""Standing facts: what must hold until a named mark, looked at before every act."""
+"""Standing facts: what must hold from one scenario until a named mark, looked at before every act."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness import preflight, service
-from harness.deed import Role
+from harness import configuration, preflight, seal, service, verification
+from harness.check import Check, Witness, equal
+from harness.deed import Ask, Command, Role
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.check import Check
-    from harness.deed import Reading
+    from harness.configuration import Config
+    from harness.deed import CommandResult, Reading
     from harness.plan import Plan
+    from harness.run.fold import State
+
+BOOT = "the dest has not been rebooted"
+FROZEN = "the source is frozen"
+SEALED = "the seal of the source is whole"
+BOOTED = 'cat /proc/sys/kernel/random/boot_id; sed "s/.*) //" /proc/1/stat | cut -d " " -f 20'
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A fact that stands once the scenario `since` is green; broken, it unsettles the runbook from the scenario `unsettles` on."""
+    """A fact that stands once the scenario `since` is green, until the mark `until` (or until the run is closed).
+
+    Broken, it unsettles the runbook from the scenario `unsettles` on. `value` reads what is remembered when it begins.
+    """
 
     name: str
     since: str
+    until: str
     unsettles: str
-    look: Callable[[Plan], Reading[list[Check]]]
+    look: Callable[[Plan, State], Reading[list[Check]]]
+    value: Callable[[], Reading[str]] | None = None
 
 
-def _pinned(plan: Plan) -> Reading[list[Check]]:  # noqa: ARG001 - the form of a standing look
+def in_force(state: State, standing: tuple[Standing, ...]) -> list[Standing]:
+    """Return the standing facts that must hold now."""
+    return [fact for fact in standing if fact.name in state.facts and not (fact.until and fact.until in state.marks)]
+
+
+def begun_by(scenario: str, state: State, standing: tuple[Standing, ...]) -> list[Standing]:
+    """Return the standing facts that a scenario, once green, begins."""
+    return [fact for fact in standing if fact.since == scenario and fact.name not in state.facts]
+
+
+def _source(plan: Plan) -> Reading[Config]:
+    config = yield from configuration.effective(plan, Role.SOURCE)
+    if config is None:
+        raise HarnessError("the source's config is gone")
+    return config
+
+
+def _pinned(_plan: Plan, _state: State) -> Reading[list[Check]]:
     source = yield from preflight.keys_are_pinned(Role.SOURCE)
     dest = yield from preflight.keys_are_pinned(Role.DEST)
     return [source, dest]
 
 
+def _frozen(plan: Plan, _state: State) -> Reading[list[Check]]:
+    return (yield from service.frozen(plan))
+
+
+def _sealed(plan: Plan, state: State) -> Reading[list[Check]]:
+    config = yield from _source(plan)
+    whole = yield from seal.is_whole(plan, config, state.measured)
+    return [whole]
+
+
+def _dest_stopped(plan: Plan, _state: State) -> Reading[list[Check]]:
+    return (yield from service.stopped_and_not_enabled(plan, Role.DEST))
+
+
+def _config(plan: Plan, _state: State) -> Reading[list[Check]]:
+    config = yield from _source(plan)
+    found = yield from configuration.differs_only_as_planned(plan, config)
+    return [found]
+
+
+def booted() -> Reading[str]:
+    """Return what tells one boot of the dest from another: the kernel's boot id and the start of its first process."""
+    answer: CommandResult = yield Ask(Command(Role.DEST, ("sh", "-c", BOOTED)))
+    return " ".join(answer.lines)
+
+
+def _not_rebooted(_plan: Plan, state: State) -> Reading[list[Check]]:
+    now = yield from booted()
+    return [
+        equal("boot of the dest", Witness.PROCESSES, state.facts[BOOT], now, why="what was written may not have reached the disk")
+    ]
+
+
+def _serves(plan: Plan, _state: State) -> Reading[list[Check]]:
+    config = yield from _source(plan)
+    found = yield from verification.ready(config, Role.DEST)
+    return [found]
+
+
 PINNED = "Both hosts answer with the keys we pinned"
+INSTALLED = "The dest has the source's core version"
+CONFIGURED = "The dest config differs only in the planned changes"
+DUMPED = "The PostgreSQL dump is complete"
+LAUNCHED = "The dest core starts clean"
 STANDING: tuple[Standing, ...] = (
-    Standing("both hosts have the pinned keys", PINNED, PINNED, _pinned),
-    Standing("the source is frozen", "The source core is fenced", "The source core is stopped", service.frozen),
+    Standing("both hosts have the pinned keys", PINNED, "", PINNED, _pinned),
+    Standing(FROZEN, "The source core is fenced", "", "The source core is stopped", _frozen),
+    Standing(SEALED, "What was measured is sealed", "T_start", "What was measured is sealed", _sealed),
+    Standing("the dest core is stopped and does not start at boot", INSTALLED, "T_start", INSTALLED, _dest_stopped),
+    Standing("the dest config is as planned", CONFIGURED, "", CONFIGURED, _config),
+    Standing(BOOT, DUMPED, "T_start", DUMPED, _not_rebooted, booted),
+    Standing("the dest serves", LAUNCHED, "", LAUNCHED, _serves),
 )
-
-
-def begun_by(scenario: str, standing: tuple[Standing, ...] = STANDING) -> list[Any]:
-    """Return the standing facts that a scenario, once green, begins."""
-    return [fact for fact in standing if fact.since == scenario]

@@ -12,6 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fixtures.hosts.loopback import LoopbackHost
+from fixtures.hosts.world import World, open_world
+from harness.deed import Command, Role
+from harness.host import Host
+from harness.plan import load
+from harness.transport.ssh import Ssh
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -50,10 +57,10 @@ class Rehearsal:
         [world] = [path for path in (self.worlds / "worlds").iterdir() if path.is_dir()]
         return world
 
-    def begin(self, *more: str) -> None:
+    def begin(self, *more: str, features: str = "features/") -> None:
         """Type the command."""
         where = ("--worlds", str(self.worlds), "--reports", str(self.folder / "reports"))
-        argv = (sys.executable, "-m", "pytest", "features/", *where, *self.arguments, *more)
+        argv = (sys.executable, "-m", "pytest", features, *where, *self.arguments, *more)
         environment = {**os.environ, **self.environment}
         with (self.folder / "printed").open("a", encoding="utf-8") as out:
             self.process = subprocess.Popen(argv, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, text=True, env=environment)
@@ -69,6 +76,24 @@ class Rehearsal:
         """Type the command and wait for its end."""
         self.begin(*more)
         return self.end()
+
+    def named(self, feature: str) -> int:
+        """Type the command for one feature by name and wait for its end."""
+        self.begin(features=feature)
+        return self.end()
+
+    def reopened(self) -> World:
+        """Take the kept world, powered on, as a run would."""
+        return open_world(self.worlds, say=lambda _: None)
+
+    def inside(self, host: str, *argv: str) -> None:
+        """Run a command in a host's namespaces, as its console would."""
+        pid = json.loads((self.world / "world.json").read_text())["hosts"][host]["pid"]
+        subprocess.run(("nsenter", "-t", str(pid), "-a", *argv), check=True, timeout=30, capture_output=True)
+
+    def speed_up(self, host: str, name: str) -> None:
+        """Take a slow program away."""
+        (self.world / host / "fs" / "usr" / "local" / "bin" / name).unlink()
 
     def kill(self) -> None:
         """End the harness without a word (SIGKILL)."""
@@ -130,3 +155,18 @@ class Rehearsal:
         if self.process and self.process.poll() is None:
             self.kill()
         subprocess.run((sys.executable, "-m", "fixtures.hosts", "clean", str(self.worlds)), cwd=ROOT, check=True, timeout=60)
+
+
+def on(rehearsal: Rehearsal, role: Role, *argv: str, as_user: str = "") -> str:
+    """Run a command on a host of a rehearsal, as somebody else than the run does."""
+    plan = load(rehearsal.world / "plan.yml")
+    host = Host(role, plan.host(role).ssh, Ssh(role, plan.host(role).ssh), plan.run_folder)
+    try:
+        return host.run(Command(role, argv, as_user=as_user)).text
+    finally:
+        host.transport.close()
+
+
+def service(rehearsal: Rehearsal, host: str, verb: str, name: str) -> None:
+    """Control a service of a rehearsal host from outside, as its console would."""
+    assert LoopbackHost(host, rehearsal.world / host).ask(verb, name).exit == 0

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from fixtures import faults
-from fixtures.hosts.loopback import LoopbackHost
-from tests.runbook.rehearsing import ROOT, Rehearsal
+from tests.runbook.rehearsing import ROOT, Rehearsal, service
 
 pytestmark = pytest.mark.rehearsal
 
@@ -86,11 +85,6 @@ def test_killed_twice_and_cut_off_once_the_same_command_ends_green_and_no_deed_r
     assert any("waited for a deed that a killed run had begun on the source: dump-postgresql" in note for note in notes)
     assert any("waited for a deed that a killed run had begun on the dest: restore-postgresql" in note for note in notes)
     assert set(rehearsal.statuses().values()) <= {"green", "settled"}
-
-
-def service(rehearsal: Rehearsal, host: str, verb: str, name: str) -> None:
-    """Control a service of a rehearsal host from outside, as its console would."""
-    assert LoopbackHost(host, rehearsal.world / host).ask(verb, name).exit == 0
 
 
 @pytest.mark.parametrize("name", sorted(faults.FAULTS))

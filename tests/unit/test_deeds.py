@@ -55,7 +55,7 @@ TABLES = {"accesses": {"rows": 2, "sha256": "a" * 64, "bytes": 9}, "events": {"r
 MEASURED = Measured("PostgreSQL", Role.SOURCE, "whole", 2, 9, TABLES)
 
 
-def deeds(act: Generator[Any, Any, None], *outs: bytes) -> list[Any]:
+def deeds(act: Generator[Any, Any, Any], *outs: bytes) -> list[Any]:
     """Return what an act yields; commands are answered with the given outputs in turn."""
     done: list[Any] = []
     answers = iter(outs)

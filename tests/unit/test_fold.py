@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from harness.deed import Role
 from harness.run.fold import fold, key, unfinished_intents
 from harness.run.folder import Holder, is_over
-
-ORDER = ["F: one", "F: two", "F: three"]
 
 
 def scenario(name: str, status: str) -> dict[str, Any]:
@@ -23,11 +22,11 @@ def measured(digest: str) -> dict[str, Any]:
 
 
 def test_nothing_is_settled_before_t_stop() -> None:
-    assert not fold([scenario("one", "green")], ORDER).settled("F: one")
+    assert not fold([scenario("one", "green")]).settled("F: one")
 
 
 def test_after_t_stop_what_was_green_is_settled_and_what_was_red_is_not() -> None:
-    state = fold([scenario("one", "green"), STOPPED, scenario("two", "green"), scenario("two", "red")], ORDER)
+    state = fold([scenario("one", "green"), STOPPED, scenario("two", "green"), scenario("two", "red")])
 
     assert (state.settled("F: one"), state.settled("F: two"), state.red) == (True, False, "F: two")
 
@@ -37,23 +36,24 @@ def test_a_broken_fact_unsettles_from_its_scenario_on() -> None:
         *(scenario(name, "green") for name in ("one", "two", "three")),
         STOPPED,
         {"kind": "fact", "name": "frozen", "status": "begun"},
-        {"kind": "fact", "name": "frozen", "status": "broken", "unsettles": "two"},
+        {"kind": "fact", "name": "frozen", "status": "broken", "unsettles": ["F: two", "F: three"]},
     ]
 
-    state = fold(lines, ORDER)
+    state = fold(lines)
 
-    assert state.green == ("F: one",)
-    assert state.facts == ()
+    assert state.green == ["F: one"]
+    assert state.facts == {}
+    assert state.broken == ["frozen"]
 
 
 def test_a_measurement_is_never_replaced_within_an_epoch() -> None:
-    state = fold([STOPPED, measured("first"), measured("second")], ORDER)
+    state = fold([STOPPED, measured("first"), measured("second")])
 
     assert (state.epoch, state.measured["PostgreSQL"].digest, state.measured["PostgreSQL"].role) == (1, "first", Role.SOURCE)
 
 
 def test_a_new_epoch_measures_anew() -> None:
-    state = fold([STOPPED, measured("first"), STOPPED, measured("second")], ORDER)
+    state = fold([STOPPED, measured("first"), STOPPED, measured("second")])
 
     assert (state.epoch, state.measured["PostgreSQL"].digest) == (2, "second")
 
@@ -71,8 +71,8 @@ def test_the_key_of_a_row_names_what_its_scenario_does_not() -> None:
 ME = Holder("CHG1", "r1", "me", "now", "machine", "boot", 100, "5000")
 
 
-def held(**changes: object) -> dict[str, Any]:
-    return {"machine": "machine", "boot": "boot", "pid": 200, "started": "4000", **changes}
+def held(**changes: object) -> Holder:
+    return replace(Holder("CHG1", "r0", "you", "before", "machine", "boot", 200, "4000"), **changes)  # type: ignore[arg-type]
 
 
 def test_a_lock_of_a_dead_process_of_this_machine_is_taken_over_and_no_other() -> None:
@@ -81,3 +81,36 @@ def test_a_lock_of_a_dead_process_of_this_machine_is_taken_over_and_no_other() -
     assert is_over(held(boot="before"), ME, now_started="4000")
     assert not is_over(held(), ME, now_started="4000")
     assert not is_over(held(machine="another"), ME, now_started="")
+
+
+def feature(title: str, file: str) -> dict[str, Any]:
+    return {"kind": "feature", "feature": title, "file": file}
+
+
+def test_t_reset_cancels_t_start_and_unsettles_the_config_and_everything_from_the_databases_on() -> None:
+    numbers = ("30_dest", "40_configuration", "50_freeze", "60_databases", "80_launch")
+    lines: list[dict[str, Any]] = []
+    for file in numbers:
+        one = {"kind": "scenario", "feature": file, "scenario": "s", "example": "", "status": "green"}
+        lines += [feature(file, f"{file}.feature"), one]
+    lines += [STOPPED, {"kind": "mark", "mark": "T_start", "time": "now"}, {"kind": "mark", "mark": "T_reset", "time": "now"}]
+
+    state = fold(lines)
+
+    assert state.green == ["30_dest: s", "50_freeze: s"]
+    assert set(state.marks) == {"T_stop", "T_reset"}
+
+
+def test_a_seal_may_be_taken_anew_and_nothing_else() -> None:
+    seal = {**measured("first"), "name": "seal"}
+
+    state = fold([STOPPED, seal, measured("rows"), {**seal, "digest": "second"}, measured("other rows")])
+
+    assert (state.measured["seal"].digest, state.measured["PostgreSQL"].digest) == ("second", "rows")
+
+
+def test_a_fact_that_begins_again_is_broken_no_more() -> None:
+    broken = {"kind": "fact", "name": "frozen", "status": "broken", "unsettles": []}
+    begun = {"kind": "fact", "name": "frozen", "status": "begun", "value": "now"}
+
+    assert (fold([begun, broken, begun]).broken, fold([begun, broken, begun]).facts) == ([], {"frozen": "now"})

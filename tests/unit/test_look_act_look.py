@@ -298,7 +298,7 @@ def test_a_gate_is_written_to_the_record_before_its_act(inner: Inner) -> None:
 STANDING = """
 from harness.run.standing import Standing
 from tests.inner import has
-STANDING = (Standing("the book stays", "The book is on the shelf", "The book is on the shelf", lambda plan: _list()),)
+STANDING = (Standing("the book stays", "The book is on the shelf", "", "The book is on the shelf", lambda plan, state: _list()),)
 def _list():
     return [(yield from has("the book"))]
 """

@@ -1,0 +1,105 @@
+"""Tries to write on the frozen source, by each way that leads to its data, as the verification user. All must be refused.
+
+What is tried carries a content that nobody else has, which is then looked for in the source's data.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.check import Check, Witness, equal
+from harness.core_api import call
+from harness.databases.postgresql import admin_sql
+from harness.deed import Ask, Command, Role, Secret
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
+    from harness.configuration import Config
+    from harness.deed import HttpRequest, Reading
+    from harness.plan import Plan
+
+    Known = dict[str, Any]
+
+NOT_SERVED = 500
+# As the core's role, with its own password, by the address that its config names: what another program would do.
+PSQL = 'IFS= read -r PGPASSWORD; export PGPASSWORD; exec psql -XqAt -v ON_ERROR_STOP=1 -h "$1" -p "$2" -U "$3" -d "$4" -c "$5"'
+INSERT = "INSERT INTO platform_kv (key, value) VALUES ('{unique}', '{{}}')"  # unique is digits only
+FIND = """
+SELECT count(*) FROM (SELECT content::text AS text FROM events WHERE content::text LIKE '%' || :'unique' || '%'
+ UNION ALL SELECT t::text FROM series_data AS t WHERE t::text LIKE '%' || :'unique' || '%'
+ UNION ALL SELECT value FROM platform_kv WHERE key = :'unique') AS found
+"""
+COUNT = "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM series_data) + (SELECT count(*) FROM platform_kv)"
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A try to write: what was written, how it was answered, and whether that is a refusal."""
+
+    unique: str
+    answer: str
+    refused: bool
+
+
+def _unique() -> str:
+    return str(10**15 + secrets.randbelow(10**15))
+
+
+def _by_http(plan: Plan, path: str, body: object, unique: str, known: Known | None) -> Generator[HttpRequest, Any, Tried]:
+    if known is None:
+        raise HarnessError("there is no verification user in this run: it cannot try to write")
+    user = plan.verification_user.username
+    answer = yield call("POST", f"/{user}{path}", body, token=Secret(known["personal"]), via=Role.SOURCE)
+    return Tried(unique, f"status {answer.status}", answer.status >= NOT_SERVED)
+
+
+def by_api(plan: Plan, _config: Config, known: Known | None) -> Generator[Any, Any, Tried]:
+    """Create an event."""
+    unique = _unique()
+    event = {"streamIds": ["verification"], "type": "note/txt", "content": unique}
+    return (yield from _by_http(plan, "/events", event, unique, known))
+
+
+def by_series(plan: Plan, _config: Config, known: Known | None) -> Generator[Any, Any, Tried]:
+    """Add a point to the series."""
+    unique = _unique()
+    points = {"format": "flatJSON", "fields": ["deltaTime", "value"], "points": [[int(unique), 1]]}
+    return (yield from _by_http(plan, f"/events/{(known or {}).get('series')}/series", points, unique, known))
+
+
+def by_sql(_plan: Plan, config: Config, _known: Known | None) -> Generator[Any, Any, Tried]:
+    """Insert a row, signed in as the core's role with the password of its config."""
+    unique, login = _unique(), config.login(Role.SOURCE)
+    argv = ("sh", "-c", PSQL, "psql", login.address, str(login.port), login.user, login.database, INSERT.format(unique=unique))
+    password = f"{login.password.value}\n".encode()
+    says = f"insert a row on the source, signed in as {login.user}"
+    answer = yield Command(Role.SOURCE, argv, input=password, exits=tuple(range(256)), private=True, says=says)
+    told = answer.err.decode(errors="replace").strip().splitlines()
+    return Tried(
+        unique, f"exit {answer.exit}: {told[-1] if told else ''}", answer.exit != 0 and "not permitted to log in" in " ".join(told)
+    )
+
+
+TRIES: Mapping[str, Callable[[Plan, Config, Known | None], Generator[Any, Any, Tried]]] = {
+    "API": by_api,
+    "series": by_series,
+    "SQL": by_sql,
+}
+
+
+def refused(tried: Tried) -> Check:
+    """Check that a try was refused."""
+    why = "what users write on the source from here on is lost"
+    return Check("the try to write", Witness.API, "refused", tried.answer, tried.refused, 1, why=why)
+
+
+def nowhere(plan: Plan, config: Config, tried: Tried) -> Reading[Check]:
+    """Look for what was tried in the source's events, series and platform."""
+    database = config.login(Role.SOURCE).database
+    found = yield Ask(admin_sql(plan, Role.SOURCE, FIND, database, unique=tried.unique))
+    seen = yield Ask(admin_sql(plan, Role.SOURCE, COUNT, database))
+    return equal("rows that hold what was tried", Witness.SQL, 0, int(found.text), int(seen.text))

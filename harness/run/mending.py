@@ -1,0 +1,105 @@
+"""What a continued run does before anything else: it finds out whether what it knows of the source and the dest is still so.
+
+A broken seal is measured again. Equal: a new seal, and a deviation that names the cause. Different, or the source found unfrozen:
+this epoch is over; before users are on the dest, the dest is cleared and the source is frozen anew. A dest that was rebooted is
+looked at again from its first arrival.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness import files, resetting, seal
+from harness.check import Outcome
+from harness.configuration import effective
+from harness.databases import ENGINES
+from harness.deed import Measured, Role
+from harness.errors import HarnessError
+from harness.run.driving import drive
+from harness.run.standing import BOOT, FROZEN, SEALED, in_force
+from harness.run.values import Scenario
+from harness.sending import claimed
+
+if TYPE_CHECKING:
+    from harness.configuration import Config
+    from harness.run import Run
+
+SCENARIO = Scenario("Taking up an earlier attempt", "What is known of both hosts is still so")
+FROM_FREEZE = 50
+
+
+def mend(run: Run) -> None:
+    """Bring a frozen run whose hosts have changed back to where it can go on."""
+    if not run.state.frozen or "T_open" in run.state.marks:
+        return
+    wrong = _wrong(run)
+    if not wrong:
+        return
+    run.begin(SCENARIO)
+    if BOOT in wrong:
+        _look_again(run)
+    if FROZEN in wrong:
+        _end_epoch(run, "the source was found unfrozen")
+    elif SEALED in wrong:
+        _measure_again(run, wrong[SEALED])
+    run.end(green=True)
+
+
+def _wrong(run: Run) -> dict[str, str]:
+    """Return the standing facts of this kind that were found broken, or that do not hold now, each with its cause."""
+    wrong = dict.fromkeys(set(run.state.broken) & {FROZEN, SEALED}, "as found in an earlier attempt")
+    for fact in in_force(run.state, run.standing):
+        if fact.name in {BOOT, FROZEN, SEALED}:
+            looked = run.look_at_standing(fact)
+            if looked.outcome is not Outcome.HELD:
+                wrong[fact.name] = looked.cause
+    return wrong
+
+
+def _look_again(run: Run) -> None:
+    run.note("the dest was rebooted: what had arrived is looked at again")
+    run.break_fact(BOOT, next(fact.unsettles for fact in run.standing if fact.name == BOOT))
+
+
+def _source(run: Run) -> Config:
+    config = run.read(effective(run.plan, Role.SOURCE))
+    if config is None:
+        raise HarnessError("the source's config is gone")
+    return config
+
+
+def _measure_again(run: Run, cause: str) -> None:
+    """Measure the source again beside what was measured at rest, which stays in the record."""
+    before, source = run.state.measured, _source(run)
+    taken: dict[str, Measured] = {}
+
+    def perform(wanted: object) -> object:
+        if isinstance(wanted, Measured):
+            taken[wanted.name] = wanted
+            return None
+        return run.doing.do(wanted)
+
+    for engine in ENGINES.values():
+        if engine.used(source):
+            drive(engine.measure(run.plan, source), perform)
+    drive(files.measure(run.plan, source), perform)
+    different = sorted(name for name, found in taken.items() if name in before and found.digest != before[name].digest)
+    if different:
+        _end_epoch(run, f"measured again, the source differs in {', '.join(different)}")
+        return
+    drive(seal.take(run.plan, source), run.doing.do)
+    run.deviation(
+        "the seal of the source was broken", f"{cause}; measured again: equal in {len(taken)} measurement(s), sealed anew"
+    )
+    run.begin_fact(next(fact for fact in run.standing if fact.name == SEALED))
+
+
+def _end_epoch(run: Run, reason: str) -> None:
+    """Clear the dest of what this run made there, and let the freeze be done anew."""
+    run.note(f"this epoch is over: {reason}; the dest is cleared and the source is frozen anew")
+    source = _source(run)
+    dest = source.changed(run.plan.planned_changes)
+    drive(resetting.clear(run.plan, source, dest, run.read(claimed(run.plan, Role.DEST))), run.doing.do)
+    run.mark("T_reset")
+    for name in (FROZEN, SEALED):
+        run.break_fact(name, next(fact.unsettles for fact in run.standing if fact.name == FROZEN))

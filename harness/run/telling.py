@@ -1,0 +1,67 @@
+"""The state block: what state both hosts are in, what users see, how much of the frozen time is used, and what to type next."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from harness import service
+from harness.core_api import call
+from harness.deed import Ask, Role
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.run import Run
+    from harness.run.fold import State
+    from harness.run.performing import Performer
+
+HTTP_OK = 200
+ROLLBACK_S = 10.0
+
+
+def state_block(run: Run, performer: Performer, command: str, code: int) -> list[str]:
+    """Return the last lines of a run; what cannot be asked is said to be not known."""
+    state = run.state
+    source = f"frozen since {state.marks['T_stop'][11:19]} UTC" if "T_stop" in state.marks else "not frozen"
+    lines = [
+        f"source  {source}; its core is {_core(performer, Role.SOURCE)}",
+        f"dest    its core is {_core(performer, Role.DEST)}"
+        + ("; users may be there (T_open is marked)" if "T_open" in state.marks else ""),
+        f"users   {_users(performer)}",
+    ]
+    if state.frozen and "T_open" not in state.marks:
+        lines.append(f"time    {frozen_time(state, run.plan.change.expected_downtime_s, datetime.now(UTC))}")
+    if code:
+        lines.append(f"next    mend the cause, then type again: {command}")
+    return lines
+
+
+def frozen_time(state: State, expected_s: float, now: datetime) -> str:
+    """Say how much of the planned outage is used, and until when to decide: what a way back takes is kept free."""
+    used = (now - datetime.fromisoformat(state.marks["T_stop"])).total_seconds()
+    left = expected_s - used - ROLLBACK_S
+    decide = "decide now" if left <= 0 else f"decide within {_spoken(left)}"
+    return f"frozen for {_spoken(used)} of {_spoken(expected_s)}; {decide}"
+
+
+def _spoken(seconds: float) -> str:
+    whole = int(seconds)
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"  # noqa: PLR2004 - a minute
+
+
+def _core(performer: Performer, role: Role) -> str:
+    try:
+        answer = performer.observe(Ask(service.control(performer.plan).status(role))).exit
+    except HarnessError as error:
+        return f"not known ({str(error).splitlines()[0][:120]})"
+    return {0: "running", service.STOPPED: "stopped"}.get(answer, f"not known (exit {answer})")
+
+
+def _users(performer: Performer) -> str:
+    try:
+        status = performer.observe(Ask(call("GET", "/reg/service/info"))).status
+        address = performer.public_address()
+    except HarnessError as error:
+        return f"see nothing ({str(error).splitlines()[0][:120]})"
+    at = next((str(role) for role in Role if str(performer.plan.host(role).address) == address), address)
+    return f"are led to the {at} and are " + ("served" if status == HTTP_OK else f"answered {status}")
