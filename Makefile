@@ -3,10 +3,10 @@ PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help rehearse test check clean lock setup
+.PHONY: help rehearse test check prove-words prove-kill clean lock setup
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 rehearse: setup ## move a core between two disposable hosts of this machine (ARGS="--fault NAME", "--fresh")
 	$(PYTHON) -m pytest features/ $(ARGS)
@@ -19,6 +19,12 @@ check: setup ## format, lint, types, layers
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	$(PYTHON) .venv/bin/lint-imports
+
+prove-words: setup ## empty every step of the runbook in turn: each must be red (about ten minutes)
+	$(PYTHON) -m tests.prove_words
+
+prove-kill: setup ## kill a rehearsal at every point in turn: the same command must end green (hours; ARGS="--every 10")
+	$(PYTHON) -m tests.prove_kill $(ARGS)
 
 clean: ## end the rehearsal hosts that were kept, and delete them
 	@test ! -x $(PYTHON) || $(PYTHON) -m fixtures.hosts clean

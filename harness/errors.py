@@ -7,6 +7,7 @@ HarnessError
 │   └── LockHeld         another run holds a host
 ├── StoppedForApproval   a gate waits for a person's yes (exit code 12)
 ├── StoppedByOperator    the operator pressed Ctrl-C
+├── Stuck                a run that has frozen the source cannot be taken up
 ├── JournalBroken        the record cannot be written or its chain does not hold
 ├── Unreachable          a host or server did not answer; says what was being done
 │   └── HostKeyRefused   the host's key is not the pinned one
@@ -54,6 +55,10 @@ class Refused(HarnessError):
 
 class LockHeld(Refused):
     """Another run holds a host's run folder."""
+
+
+class Stuck(HarnessError):
+    """A run that has frozen the source cannot be taken up; says since when users wait."""
 
 
 class StoppedForApproval(HarnessError):

@@ -15,7 +15,7 @@ from _pytest.outcomes import OutcomeException
 
 from harness.configuration import effective
 from harness.deed import Role
-from harness.errors import CollectError, HarnessError, Refused, StoppedForApproval
+from harness.errors import CollectError, HarnessError, Refused, StoppedForApproval, Stuck
 from harness.recording import applicable, collect, nouns
 from harness.recording.words import remember
 
@@ -108,6 +108,9 @@ class Runbook:
             self.opened = self.open(session, whole)
             self._decide_not_applicable(self.opened.run)
             signal.signal(signal.SIGINT, self._on_interrupt)
+        except Stuck as error:
+            self.say(f"RED  {error}")
+            pytest.exit("the run could not be taken up", returncode=RED)
         except HarnessError as error:
             self._refuse(error)
 

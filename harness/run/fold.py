@@ -36,6 +36,7 @@ class State:
     measured: dict[str, Measured] = field(default_factory=dict)
     red: str = ""
     _features: dict[str, int] = field(default_factory=dict)
+    _begun_by: dict[str, str] = field(default_factory=dict)
 
     @property
     def frozen(self) -> bool:
@@ -56,9 +57,11 @@ class State:
         return [one for one in self.order if wanted(self.numbers.get(one, 0))]
 
     def unsettle(self, keys: Iterable[str]) -> None:
-        """Forget that scenarios are green."""
+        """Forget that scenarios are green, and the standing facts that they began."""
         gone = set(keys)
         self.green = [one for one in self.green if one not in gone]
+        names = {name_of(one) for one in gone}
+        self.facts = {name: value for name, value in self.facts.items() if self._begun_by.get(name) not in names}
 
 
 def key(feature: str, scenario: str, example: str = "") -> str:
@@ -119,6 +122,7 @@ def _digest(state: State, line: Line) -> None:
 def _fact(state: State, line: Line) -> None:
     if line["status"] == "begun":
         state.facts[line["name"]] = line.get("value", "")
+        state._begun_by[line["name"]] = line.get("from", "")  # noqa: SLF001 - the fold's own
         state.broken = [one for one in state.broken if one != line["name"]]
     else:
         state.facts.pop(line["name"], None)

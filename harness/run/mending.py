@@ -16,7 +16,7 @@ from harness.databases import ENGINES
 from harness.deed import Measured, Role
 from harness.errors import HarnessError
 from harness.run.driving import drive
-from harness.run.standing import BOOT, FROZEN, SEALED, in_force
+from harness.run.standing import BOOT, FROZEN, SEALED, SERVES, in_force
 from harness.run.values import Scenario
 from harness.sending import claimed
 
@@ -25,19 +25,20 @@ if TYPE_CHECKING:
     from harness.run import Run
 
 SCENARIO = Scenario("Taking up an earlier attempt", "What is known of both hosts is still so")
-FROM_FREEZE = 50
 
 
 def mend(run: Run) -> None:
-    """Bring a frozen run whose hosts have changed back to where it can go on."""
-    if not run.state.frozen or "T_open" in run.state.marks:
+    """Bring a frozen run whose hosts have changed to where it can go on; with users on the dest, only its core is launched anew."""
+    if not run.state.frozen:
         return
-    wrong = _wrong(run)
+    looked_at = {SERVES} if "T_open" in run.state.marks else {BOOT, SERVES, FROZEN, SEALED}
+    wrong = _wrong(run, looked_at)
     if not wrong:
         return
     run.begin(SCENARIO)
-    if BOOT in wrong:
-        _look_again(run)
+    for name in (BOOT, SERVES):
+        if name in wrong:
+            _look_again(run, name)
     if FROZEN in wrong:
         _end_epoch(run, "the source was found unfrozen")
     elif SEALED in wrong:
@@ -45,20 +46,20 @@ def mend(run: Run) -> None:
     run.end(green=True)
 
 
-def _wrong(run: Run) -> dict[str, str]:
-    """Return the standing facts of this kind that were found broken, or that do not hold now, each with its cause."""
-    wrong = dict.fromkeys(set(run.state.broken) & {FROZEN, SEALED}, "as found in an earlier attempt")
+def _wrong(run: Run, names: set[str]) -> dict[str, str]:
+    """Return the standing facts of these that were found broken, or that do not hold now, each with its cause."""
+    wrong = dict.fromkeys(set(run.state.broken) & names & {FROZEN, SEALED}, "as found in an earlier attempt")
     for fact in in_force(run.state, run.standing):
-        if fact.name in {BOOT, FROZEN, SEALED}:
+        if fact.name in names:
             looked = run.look_at_standing(fact)
             if looked.outcome is not Outcome.HELD:
                 wrong[fact.name] = looked.cause
     return wrong
 
 
-def _look_again(run: Run) -> None:
-    run.note("the dest was rebooted: what had arrived is looked at again")
-    run.break_fact(BOOT, next(fact.unsettles for fact in run.standing if fact.name == BOOT))
+def _look_again(run: Run, name: str) -> None:
+    run.note(f"no longer so: {name}; the runbook looks again from there on")
+    run.break_fact(name, next(fact.unsettles for fact in run.standing if fact.name == name))
 
 
 def _source(run: Run) -> Config:

@@ -11,14 +11,14 @@ from pydantic import BaseModel
 
 from harness.configuration import effective
 from harness.deed import Role
-from harness.errors import HarnessError, LockHeld, Unreachable
+from harness.errors import HarnessError, Refused, Stuck
 from harness.host import Host
 from harness.journal import Journal, read
 from harness.plan import SecretReference
 from harness.run import Run
 from harness.run.adopting import adopt
 from harness.run.doing import Doing
-from harness.run.fold import unfinished_intents
+from harness.run.fold import fold, unfinished_intents
 from harness.run.folder import RunFolder, folders, this_process
 from harness.run.mending import mend
 from harness.run.performing import Performer
@@ -107,26 +107,42 @@ def begin(plan: Plan, setting: Setting, listener: Callable[[Line], None]) -> Ses
     """
     hosts = {role: Host(role, plan.host(role).ssh, Ssh(role, plan.host(role).ssh), plan.run_folder) for role in Role}
     performer = Performer(plan, hosts)
+    locks: list[tuple[RunFolder, int]] = []
     try:
         if setting.adopt:
             adopt(hosts[setting.adopt], hosts[Role.SOURCE], setting.reports, this_process(plan, "adopting"))
         folder = record_folder(setting.reports, plan.change.id, datetime.now(UTC).date().isoformat())
+        for one in folders(hosts, this_process(plan, folder.name)):
+            number = one.take(adopt=setting.adopt is not None)
+            locks += [(one, number)]
         journal = _journal(plan, folder, listener)
-    except BaseException:
-        performer.close()
+    except BaseException as error:
+        _give_back(locks, performer)
+        _say_if_frozen(setting, plan, error)
         raise
     doing = Doing(journal, performer, folder / "private")
     fresh = setting.fresh and not journal.lines
     run = Run(plan, doing, setting.rehearsal, fresh, waivers=setting.waivers, approve=setting.approve)
-    session = Session(run, performer, setting)
+    session = Session(run, performer, setting, locks)
     _write_run(run, setting, folder.name)
     try:
-        _take_up(session, folder.name)
+        _take_up(session)
     except BaseException as error:
-        _tell_refusal(session, error)
+        state = state_block(run, performer, setting.command, 1)
+        run.journal.append("verdict", status="red", text=str(error) or type(error).__name__, state=state, closes=False)
         release(session)
         raise
     return session
+
+
+def _say_if_frozen(setting: Setting, plan: Plan, error: BaseException) -> None:
+    """Raise Stuck, which says since when users wait, when the run that cannot be taken up has frozen the source."""
+    folder = record_folder(setting.reports, plan.change.id, datetime.now(UTC).date().isoformat())
+    path = folder / "journal.jsonl"
+    state = fold(read(path).lines) if path.exists() else None
+    if state and state.frozen and isinstance(error, HarnessError) and not isinstance(error, Refused):
+        since = state.marks["T_stop"]
+        raise Stuck(f"{error}\nsource  frozen since {since}\nnext    mend the cause, then type again: {setting.command}") from error
 
 
 def _journal(plan: Plan, folder: Path, listener: Callable[[Line], None]) -> Journal:
@@ -166,13 +182,11 @@ def _write_run(run: Run, setting: Setting, name: str) -> None:
     )
 
 
-def _take_up(session: Session, name: str) -> None:
+def _take_up(session: Session) -> None:
     run = session.run
     for lost in unfinished_intents(run.journal.lines):
         run.note(f"its end is not in the record: {lost['deed']}")
-    for folder in folders(session.performer.hosts, this_process(run.plan, name)):
-        number = folder.take(adopt=session.setting.adopt is not None)
-        session.locks.append((folder, number))
+    for folder, number in session.locks:
         session.performer.hold(folder.host.role, number)
         for deed in folder.await_unfinished():
             run.note(f"waited for a deed that a killed run had begun on the {folder.host.role}: {deed}")
@@ -180,15 +194,6 @@ def _take_up(session: Session, name: str) -> None:
     run.before_mark = session.copy
     run.read(effective(run.plan, Role.SOURCE))
     mend(run)
-
-
-def _tell_refusal(session: Session, error: BaseException) -> None:
-    """Write why the run could not be opened; a host that is not reached leaves nothing more to tell."""
-    status = "refused" if isinstance(error, LockHeld) else "red"
-    state = (
-        [] if isinstance(error, LockHeld | Unreachable) else state_block(session.run, session.performer, session.setting.command, 1)
-    )
-    session.run.journal.append("verdict", status=status, text=str(error) or type(error).__name__, state=state)
 
 
 def end_deeds(session: Session) -> None:
@@ -200,12 +205,20 @@ def end_deeds(session: Session) -> None:
 
 def release(session: Session) -> None:
     """Give the locks back and end the connections."""
-    for folder, number in session.locks:
+    for text in _give_back(session.locks, session.performer):
+        session.run.note(text)
+
+
+def _give_back(locks: Sequence[tuple[RunFolder, int]], performer: Performer) -> list[str]:
+    """Give locks back and end the connections; returns what could not be done."""
+    problems = []
+    for folder, number in locks:
         try:
             folder.release(number)
         except HarnessError as error:
-            session.run.note(f"the lock could not be given back: {error}")
-    session.performer.close()
+            problems.append(f"the lock could not be given back: {str(error).splitlines()[0]}")
+    performer.close()
+    return problems
 
 
 def finish(session: Session, code: int, cause: str, *, closes: bool) -> None:

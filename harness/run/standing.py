@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 BOOT = "the dest has not been rebooted"
 FROZEN = "the source is frozen"
 SEALED = "the seal of the source is whole"
+SERVES = "the dest serves"
 BOOTED = 'cat /proc/sys/kernel/random/boot_id; sed "s/.*) //" /proc/1/stat | cut -d " " -f 20'
 
 
@@ -113,5 +114,5 @@ STANDING: tuple[Standing, ...] = (
     Standing("the dest core is stopped and does not start at boot", INSTALLED, "T_start", INSTALLED, _dest_stopped),
     Standing("the dest config is as planned", CONFIGURED, "", CONFIGURED, _config),
     Standing(BOOT, DUMPED, "T_start", DUMPED, _not_rebooted, booted),
-    Standing("the dest serves", LAUNCHED, "", LAUNCHED, _serves),
+    Standing(SERVES, LAUNCHED, "", LAUNCHED, _serves),
 )

@@ -30,7 +30,7 @@ def listeners(address: str) -> list[str]:
 
 
 def test_a_core_is_moved_end_to_end(rehearsal: Rehearsal) -> None:
-    assert rehearsal.run() == 0, rehearsal.printed
+    assert rehearsal.run() == 0, rehearsal.printed[-3000:]
 
     statuses = rehearsal.statuses()
     assert {name for name, status in statuses.items() if status == "not applicable"} == NOT_APPLICABLE
@@ -79,7 +79,7 @@ def test_killed_twice_and_cut_off_once_the_same_command_ends_green_and_no_deed_r
 
     service(rehearsal, "dest", "start", "sshd")
     world = rehearsal.world
-    assert rehearsal.run() == 0, rehearsal.printed
+    assert rehearsal.run() == 0, rehearsal.printed[-3000:]
     assert not world.exists()
     notes = [line["text"] for line in rehearsal.lines if line["kind"] == "note"]
     assert any("waited for a deed that a killed run had begun on the source: dump-postgresql" in note for note in notes)
@@ -94,7 +94,7 @@ def test_a_fault_is_red_first_at_its_check_with_its_message_and_a_control_is_gre
     code = rehearsal.run("--fault", name)
 
     found = faults.caught(rehearsal.lines, name)
-    assert found.struck, rehearsal.printed
+    assert found.struck, rehearsal.printed[-3000:]
     assert found.as_declared(fault), found
     assert code == (0 if fault.red is None else 1)
     assert f"{name}: as declared" in rehearsal.printed

@@ -330,3 +330,81 @@ def lost():
     assert inner.status("The book is on the shelf") == "green"
     assert inner.status("After") == "green"
     assert inner.code == 0
+
+
+PROBE = """
+@when("the lid is tried")
+def tried():
+    answer = yield Command(Role.DEST, ("put", "bad"), exits=(0, 1))
+    return answer
+
+@then("it did not open")
+def shut(run):
+    run.check(equal("exit", Witness.PROCESSES, 1, run.result.exit))
+"""
+
+
+@pytest.mark.parametrize("tag", ["probe", "repeat"])
+def test_a_probe_is_always_done_without_a_first_look_and_its_facts_read_its_result(inner: Inner, tag: str) -> None:
+    text = feature("When the lid is tried", "Then it did not open").replace("  Scenario", f"  @{tag}\n  Scenario")
+
+    inner.run(text, PROBE)
+    inner.again()
+
+    assert inner.code == 0
+    assert phases(inner) == [("after", "held")] * 2
+    assert len(inner.kinds("deed")) == 2
+
+
+def test_a_result_that_no_act_has_left_is_red(inner: Inner) -> None:
+    inner.run(feature("Then it did not open"), PROBE)
+
+    assert inner.cause("One") == "no act of this scenario has left a result"
+
+
+def test_a_probe_that_does_nothing_is_red(inner: Inner) -> None:
+    steps = PROBE.replace("    answer = yield", "    return\n    answer = yield")
+    text = feature("When the lid is tried", "Then it did not open").replace("  Scenario", "  @probe\n  Scenario")
+
+    inner.run(text, steps)
+
+    assert inner.cause("One") == "the act did nothing: the lid is tried"
+
+
+CLEARS = """
+from harness.errors import HalfDone
+
+def make_room(run):
+    if "mine" not in run.doing.performer.things:
+        raise HalfDone("not by this run")
+    yield Command(Role.DEST, ("drop", "broken the book"))
+
+@when("the book is laid", clears=make_room)
+def laid(run):
+    yield put("the book")
+"""
+
+
+@pytest.mark.parametrize(("things", "code"), [('["broken the book", "mine"]', 0), ('["broken the book"]', 1)])
+def test_what_is_half_done_is_cleared_when_it_is_this_runs_and_refused_when_not(inner: Inner, things: str, code: int) -> None:
+    (inner.pytester.path / "shelf.json").write_text(things)
+
+    inner.run(feature("When the book is laid", "Then the book is on the shelf"), CLEARS)
+
+    assert inner.code == code
+    assert ("the book" in inner.shelf) is (code == 0)
+    assert ("broken the book" in inner.shelf) is (code == 1)
+
+
+def test_a_failure_outside_steps_is_red_and_blocks(inner: Inner) -> None:
+    steps = """
+def pytest_runtest_setup(item):
+    if "book" in item.name:
+        raise RuntimeError("a fixture broke")
+"""
+
+    inner.run(ONE, steps)
+
+    assert inner.code == 1
+    assert inner.shelf == []
+    assert inner.status("The lamp is on the shelf") == "blocked"

@@ -1,0 +1,61 @@
+"""A pytest plugin that kills the harness (SIGKILL) at one point of a run: environment KILL_AT=n, counted from 0.
+
+The points, in the order in which a run comes to them: when a scenario begins; when an intent is written and its deed is not begun;
+when a deed has been at work for some milliseconds; when a deed is done and its line is written. KILL_AT=-1 kills nowhere and
+writes how many points there are to the file KILL_COUNT.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from harness.journal import Journal
+
+MIDDLE_S = 0.02
+AT = int(os.environ["KILL_AT"])
+state = {"points": 0}
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _point(*, later: bool = False) -> None:
+    """Pass a point: die there, or a moment later, in the middle of what comes."""
+    if state["points"] == AT:
+        if later:
+            threading.Timer(MIDDLE_S, _die).start()
+        else:
+            _die()
+    state["points"] += 1
+
+
+def _listen(line: dict[str, Any]) -> None:
+    if line["kind"] == "scenario" and line["status"] == "begun":
+        _point()
+    elif line["kind"] == "intent":
+        _point()
+        _point(later=True)
+    elif line["kind"] == "deed":
+        _point()
+
+
+def pytest_configure() -> None:
+    """Listen to every journal that is opened."""
+    opened = Journal.open
+
+    def opening(journal: Journal) -> None:
+        opened(journal)
+        journal.listeners.append(_listen)
+
+    Journal.open = opening  # type: ignore[method-assign, assignment]
+
+
+def pytest_unconfigure() -> None:
+    """Say how many points there were."""
+    if "KILL_COUNT" in os.environ:
+        Path(os.environ["KILL_COUNT"]).write_text(str(state["points"]), encoding="utf-8")

@@ -1,0 +1,114 @@
+"""Kills the harness at every point of a rehearsal in turn and types the same command again (`make prove-kill`).
+
+Usage: python -m tests.prove_kill [--every N] [--table FILE]
+
+Each point is tried on fresh hosts: one run is killed there, the same command is typed until it ends by itself, and must be green
+with the fingerprints and manifests that were measured at rest. The table is written as it grows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.runbook.rehearsing import Rehearsal
+
+POINTS_EXPECTED = 200
+AT_ONCE = 2
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What became of one point."""
+
+    point: int
+    where: str
+    killed: bool
+    green: bool
+    same_fingerprints: bool
+    seconds: float
+    printed: str
+
+
+def killed_at(point: int, folder: Path) -> Tried:
+    """Kill a rehearsal at a point, type the same command again, and say what became of it."""
+    rehearsal = Rehearsal(folder, environment={"KILL_AT": str(point)})
+    began = time.monotonic()
+    try:
+        code = rehearsal.run("-p", "tests.killing")
+        if code != -signal.SIGKILL:
+            return Tried(point, "", False, code == 0, False, time.monotonic() - began, rehearsal.printed)
+        where = _where(rehearsal.lines)
+        code = rehearsal.run()
+        return Tried(point, where, True, code == 0, _same(rehearsal.lines), time.monotonic() - began, rehearsal.printed)
+    finally:
+        rehearsal.close()
+
+
+def _where(lines: list[dict[str, Any]]) -> str:
+    last: dict[str, Any] = next((line for line in reversed(lines) if line["kind"] in {"scenario", "intent", "deed"}), {})
+    return f"{last.get('kind', 'opening')} in “{last.get('scenario', '')}”: {last.get('deed', '')}".rstrip(": ")
+
+
+def _same(lines: list[dict[str, Any]]) -> bool:
+    """Whether what arrived is what was measured at rest, each thing measured on both hosts."""
+    digests = {(line["name"], line["role"]): line["digest"] for line in lines if line["kind"] == "digest"}
+    names = {name for name, _ in digests} - {"seal"}
+    return bool(names) and all(digests.get((name, "source")) == digests.get((name, "dest")) for name in names)
+
+
+def count_points(folder: Path) -> int:
+    """Return how many points a rehearsal has."""
+    rehearsal = Rehearsal(folder, environment={"KILL_AT": "-1", "KILL_COUNT": str(folder / "count")})
+    try:
+        if rehearsal.run("-p", "tests.killing"):
+            raise SystemExit(f"the baseline is not green:\n{rehearsal.printed}")
+        return int((folder / "count").read_text(encoding="utf-8"))
+    finally:
+        rehearsal.close()
+
+
+def main() -> int:
+    """Try every point (or every Nth), print each, and return 1 if one was not green."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--table", type=Path)
+    wanted = parser.parse_args()
+    with tempfile.TemporaryDirectory() as top:
+        points = count_points(_folder(Path(top), "count"))
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            tried = list(pool.map(lambda point: _try(point, Path(top)), range(0, points, wanted.every)))
+    told = Counter("green" if one.green and one.same_fingerprints else "RED" for one in tried)
+    good, bad = told["green"], told["RED"]
+    line = f"{len(tried)} of {points} points: {good} ended green with the fingerprints measured at rest, {bad} did not"
+    sys.stdout.write(f"{line}\n")
+    if wanted.table:
+        wanted.table.write_text(json.dumps([line, *({**vars(one), "printed": ""} for one in tried)], indent=1), encoding="utf-8")
+    return int(bool(bad))
+
+
+def _folder(top: Path, name: str) -> Path:
+    folder = top / name
+    folder.mkdir()
+    return folder
+
+
+def _try(point: int, top: Path) -> Tried:
+    tried = killed_at(point, _folder(top, str(point)))
+    verdict = "green" if tried.green and tried.same_fingerprints else f"RED\n{tried.printed}"
+    sys.stdout.write(f"{tried.point:4} {tried.seconds:5.1f} s  {tried.where}  {verdict}\n")
+    sys.stdout.flush()
+    return tried
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""Empties the body of every step of the runbook in turn: each must be red (`make prove-words`).
+
+Usage: python -m tests.prove_words
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.emptied import definitions
+from tests.runbook.rehearsing import ROOT, Rehearsal
+
+AT_ONCE = 2
+SAID = {"When": "the act did nothing", "Given": "the step records no check", "Then": "the step records no check"}
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What became of one emptied step: red with the words that say why, or not."""
+
+    text: str
+    red: bool
+    cause: str
+    printed: str
+
+
+def texts(*keywords: str) -> list[str]:
+    """Return the steps of the runbook with these keywords, in the order of their text."""
+    for module in sorted((ROOT / "steps").glob("[a-z]*.py")):
+        importlib.import_module(f"steps.{module.stem}")
+    return sorted({f"{one.keyword} {one.text}" for one in definitions() if one.keyword in keywords})
+
+
+def emptied(text: str, folder: Path) -> Tried:
+    """Rehearse with one step emptied; a step of a feature that is only run by name is run in that feature."""
+    rehearsal = Rehearsal(folder, environment={"EMPTIED": text})
+    try:
+        code = rehearsal.run("-p", "tests.emptied")
+        cause = rehearsal.cause() if code == 1 else f"exit {code}"
+        return Tried(text, code == 1 and cause.startswith(SAID[text.split()[0]]), cause, rehearsal.printed)
+    finally:
+        rehearsal.close()
+
+
+def used(text: str) -> bool:
+    """Whether a step stands in a numbered feature (reset_dest and others are run by name, and tested by themselves)."""
+    from parse import parse  # noqa: PLC0415 - pytest-bdd's own parser, needed here only
+
+    keyword, _, pattern = text.partition(" ")
+    loose = pattern.replace(":Role", "").replace(":Engine", "").replace(":Path", "")
+    lines = [line.strip() for path in (ROOT / "features").glob("[0-9]*.feature") for line in path.read_text().splitlines()]
+    steps = [line.partition(" ")[2].replace("<engine>", "PostgreSQL").replace("<path>", "API") for line in lines]
+    return bool(keyword) and any(parse(loose, step) for step in steps)
+
+
+def main() -> int:
+    """Empty every step, print each, and return 1 if one was not red."""
+    wanted = [text for text in texts("Given", "When", "Then") if used(text)]
+    with tempfile.TemporaryDirectory() as top, ThreadPoolExecutor(AT_ONCE) as pool:
+        tried = list(pool.map(lambda numbered: _try(numbered[1], Path(top) / str(numbered[0])), enumerate(wanted)))
+    red = sum(one.red for one in tried)
+    sys.stdout.write(f"{len(tried)} steps emptied: {red} red as they must be, {len(tried) - red} not\n")
+    return int(red != len(tried))
+
+
+def _try(text: str, folder: Path) -> Tried:
+    folder.mkdir()
+    tried = emptied(text, folder)
+    sys.stdout.write(f"{'red  ' if tried.red else 'NOT RED'} {text}: {tried.cause[:100]}\n")
+    sys.stdout.flush()
+    return tried
+
+
+if __name__ == "__main__":
+    sys.exit(main())
