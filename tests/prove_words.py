@@ -12,7 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.emptied import definitions
+from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
+
+from harness.recording.words import definition_of
 from tests.runbook.rehearsing import ROOT, Rehearsal
 
 AT_ONCE = 2
@@ -33,7 +35,8 @@ def texts(*keywords: str) -> list[str]:
     """Return the steps of the runbook with these keywords, in the order of their text."""
     for module in sorted((ROOT / "steps").glob("[a-z]*.py")):
         importlib.import_module(f"steps.{module.stem}")
-    return sorted({f"{one.keyword} {one.text}" for one in definitions() if one.keyword in keywords})
+    names = {name_of(context) for context in step_function_context_registry.values()}
+    return sorted(name for name in names if name.partition(" ")[0] in keywords)
 
 
 def emptied(text: str, folder: Path) -> Tried:
@@ -42,20 +45,23 @@ def emptied(text: str, folder: Path) -> Tried:
     try:
         code = rehearsal.run("-p", "tests.emptied")
         cause = rehearsal.cause() if code == 1 else f"exit {code}"
-        return Tried(text, code == 1 and cause.startswith(SAID[text.split()[0]]), cause, rehearsal.printed)
+        return Tried(text, code == 1 and cause.startswith(SAID[text.partition(" ")[0]]), cause, rehearsal.printed)
     finally:
         rehearsal.close()
 
 
 def used(text: str) -> bool:
     """Whether a step stands in a numbered feature (reset_dest and others are run by name, and tested by themselves)."""
-    from parse import parse  # noqa: PLC0415 - pytest-bdd's own parser, needed here only
-
-    keyword, _, pattern = text.partition(" ")
-    loose = pattern.replace(":Role", "").replace(":Engine", "").replace(":Path", "")
     lines = [line.strip() for path in (ROOT / "features").glob("[0-9]*.feature") for line in path.read_text().splitlines()]
     steps = [line.partition(" ")[2].replace("<engine>", "PostgreSQL").replace("<path>", "API") for line in lines]
-    return bool(keyword) and any(parse(loose, step) for step in steps)
+    [parser] = [one.parser for one in step_function_context_registry.values() if name_of(one) == text]
+    return any(parser.is_matching(step) for step in steps)
+
+
+def name_of(context: StepFunctionContext) -> str:
+    """Return the text that a declared step is emptied by."""
+    definition = definition_of(context)
+    return f"{definition.keyword} {definition.text}" if definition else ""
 
 
 def main() -> int:

@@ -186,7 +186,8 @@ class Narrator:
         if held and phase in {"given", "standing"}:
             return
         red = outcome == Outcome.ERROR or (not held and phase != "before")
-        self._labelled(phase, f"{'✓' if held else '✗'} {_said(line, held=held)}", GREEN if held else RED if red else DIM)
+        label = "stands" if phase == "standing" else phase
+        self._labelled(label, f"{'✓' if held else '✗'} {_said(line, held=held)}", GREEN if held else RED if red else DIM)
         if red:
             self._told_red = True
             self._explain(line)

@@ -100,6 +100,12 @@ def record_folder(reports: Path, change: str, today: str) -> Path:
     return reports / f"{today}-{change}-r{len(earlier) + 1}"
 
 
+def newest_green(reports: Path) -> Path | None:
+    """Return the folder of the newest closed run: what its scenarios took is what the rest of another is expected to take."""
+    closed = [path for path in reports.glob("*-r*") if (path / "journal.jsonl").exists() and is_closed(path)]
+    return max(closed, key=lambda path: path.stat().st_mtime, default=None)
+
+
 def begin(plan: Plan, setting: Setting, listener: Callable[[Line], None]) -> Session:
     """Open the record, reach both hosts, take their locks, wait for what a killed run left at work, mend what has changed.
 
@@ -226,7 +232,8 @@ def finish(session: Session, code: int, cause: str, *, closes: bool) -> None:
     run = session.run
     first = cause.splitlines()[0] if cause else ""
     text = "every scenario is green" if code == 0 else " · ".join(part for part in (run.state.red, first) if part)
-    state = state_block(run, session.performer, session.setting.command, code)
+    earlier = newest_green(session.setting.reports)
+    state = state_block(run, session.performer, session.setting.command, code, earlier)
     run.journal.append("verdict", status=STATUSES.get(code, "red"), text=text or "red", state=state, closes=closes)
     try:
         session.copy()

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from harness import service
 from harness.core_api import call
 from harness.deed import Ask, Role
 from harness.errors import HarnessError
+from harness.journal import read
+from harness.run.fold import key
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.run import Run
     from harness.run.fold import State
     from harness.run.performing import Performer
 
 HTTP_OK = 200
 ROLLBACK_S = 10.0
+FROZEN_FROM, CUTOVER = 50, 85
 
 
-def state_block(run: Run, performer: Performer, command: str, code: int) -> list[str]:
+def state_block(run: Run, performer: Performer, command: str, code: int, earlier: Path | None = None) -> list[str]:
     """Return the last lines of a run; what cannot be asked is said to be not known."""
     state = run.state
     source = f"frozen since {state.marks['T_stop'][11:19]} UTC" if "T_stop" in state.marks else "not frozen"
@@ -30,18 +35,30 @@ def state_block(run: Run, performer: Performer, command: str, code: int) -> list
         f"users   {_users(performer)}",
     ]
     if state.frozen and "T_open" not in state.marks:
-        lines.append(f"time    {frozen_time(state, run.plan.change.expected_downtime_s, datetime.now(UTC))}")
+        needs = remaining(state, earlier)
+        lines.append(f"time    {frozen_time(state, run.plan.change.expected_downtime_s, needs, datetime.now(UTC))}")
     if code:
         lines.append(f"next    mend the cause, then type again: {command}")
     return lines
 
 
-def frozen_time(state: State, expected_s: float, now: datetime) -> str:
-    """Say how much of the planned outage is used, and until when to decide: what a way back takes is kept free."""
+def frozen_time(state: State, expected_s: float, needs_s: float | None, now: datetime) -> str:
+    """Say how much of the planned outage is used, what the rest needs, and by when to decide: a way back is kept free."""
     used = (now - datetime.fromisoformat(state.marks["T_stop"])).total_seconds()
     left = expected_s - used - ROLLBACK_S
-    decide = "decide now" if left <= 0 else f"decide within {_spoken(left)}"
-    return f"frozen for {_spoken(used)} of {_spoken(expected_s)}; {decide}"
+    decide = "decide now" if left <= 0 else f"decide by {(now + timedelta(seconds=left)).strftime('%H:%M:%S')} UTC"
+    needs = "no estimate of what the rest needs" if needs_s is None else f"the rest needs about {_spoken(needs_s)}"
+    return f"users have waited {_spoken(used)} of {_spoken(expected_s)}; {needs}, a way back about {_spoken(ROLLBACK_S)}: {decide}"
+
+
+def remaining(state: State, earlier: Path | None) -> float | None:
+    """Return how many seconds the scenarios up to the cut-over that are not green took in an earlier, green record."""
+    if earlier is None:
+        return None
+    lines = [line for line in read(earlier / "journal.jsonl").lines if line["kind"] == "scenario" and line["status"] == "green"]
+    took = {key(line["feature"], line["scenario"], line["example"]): float(line["seconds"]) for line in lines}
+    wanted = state.numbered(lambda number: FROZEN_FROM <= number <= CUTOVER)
+    return sum(took.get(one, 0.0) for one in wanted if one not in state.green)
 
 
 def _spoken(seconds: float) -> str:

@@ -1,0 +1,39 @@
+"""The state block: how much of the frozen time is used, what the rest needs, and by when to decide."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.journal import Journal
+from harness.run.fold import State
+from harness.run.telling import frozen_time, remaining
+
+NOW = datetime(2026, 12, 1, 2, 23, 7, tzinfo=UTC)
+STATE = State(
+    order=["F: freeze", "D: dump", "D: restore", "V: verify"],
+    numbers={"F: freeze": 50, "D: dump": 60, "D: restore": 60, "V: verify": 90},
+    green=["F: freeze", "D: dump"],
+    marks={"T_stop": "2026-12-01T02:14:07+00:00"},
+)
+
+
+def test_used_needed_and_decide_by_are_told() -> None:
+    assert frozen_time(STATE, 900, 240, NOW) == (
+        "users have waited 9 min 00 s of 15 min 00 s; the rest needs about 4 min 00 s, "
+        "a way back about 10 s: decide by 02:28:57 UTC"
+    )
+
+
+def test_without_an_earlier_record_there_is_no_estimate_and_past_the_time_it_is_now() -> None:
+    assert frozen_time(STATE, 60, None, NOW).endswith("no estimate of what the rest needs, a way back about 10 s: decide now")
+
+
+def test_the_rest_takes_what_it_took_in_an_earlier_record(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.open()
+    for feature, scenario, seconds in (("D", "dump", 5), ("D", "restore", 31), ("V", "verify", 9)):
+        journal.append("scenario", feature=feature, scenario=scenario, example="", status="green", seconds=seconds)
+
+    assert remaining(STATE, tmp_path) == 31
+    assert remaining(STATE, None) is None
