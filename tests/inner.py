@@ -114,6 +114,8 @@ def open_inner(session: pytest.Session, whole: object) -> Opened:
     doing = Doing(journal, Shelf(here / "shelf.json"), here / "private")
     run = Run(plan(), doing, rehearsal=True, fresh=not journal.lines, standing=(), approve=lambda _: "the test")
     journal.append("run", run="r1", whole=whole, exit=session.exitstatus)
+    if (here / "set_up.py").exists():
+        exec((here / "set_up.py").read_text(), {"run": run})  # noqa: S102 - the test wrote it
     standing = here / "standing.py"
     if standing.exists():
         names: dict[str, Any] = {}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness import waiting
 from harness.check import Check, Outcome
-from harness.errors import HalfDone, NotHeld, NothingExamined, StandingFactBroken, StoppedForApproval, TimedOut
+from harness.errors import HalfDone, NotHeld, NothingExamined, Refused, StandingFactBroken, StoppedForApproval, TimedOut
 from harness.run.approving import gate_of
 from harness.run.driving import drive
 from harness.run.fold import State, fold
@@ -175,6 +175,7 @@ class Run:
     def _ask_gate(self) -> None:
         if "gate" not in self.doing.scenario.tags:
             return
+        self._look_at_window()
         scenario = self.doing.scenario
         gate = gate_of(self.state.numbers.get(scenario.key, 0), scenario.name)
         by = self.approve(gate)
@@ -183,6 +184,16 @@ class Run:
                 f"a person's yes is needed before: {scenario.name} (at a terminal, or ahead: --approve {gate})"
             )
         self.journal.append("gate", scenario=self.doing.scenario.name, approved=True, by=by)
+
+    def _look_at_window(self) -> None:
+        """Refuse a gate outside the window; a run that is frozen is never locked out, the difference is a deviation."""
+        window, now = self.plan.change.window, datetime.now(UTC)
+        if window is None or window.start <= now <= window.end:
+            return
+        said = f"it is {now:%Y-%m-%d %H:%M} UTC; the window is {window.start.isoformat()} to {window.end.isoformat()}"
+        if not self.state.frozen:
+            raise Refused(f"outside the window of the change: {said}")
+        self.deviation("outside the window of the change", said)
 
     # --- what is written beside scenarios
 

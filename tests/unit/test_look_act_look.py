@@ -408,3 +408,84 @@ def pytest_runtest_setup(item):
     assert inner.code == 1
     assert inner.shelf == []
     assert inner.status("The lamp is on the shelf") == "blocked"
+
+
+def set_up(inner: Inner, text: str) -> None:
+    (inner.pytester.path / "set_up.py").write_text(text)
+
+
+GATED = ONE.replace("  Scenario: The book", "  @gate\n  Scenario: The book")
+
+
+def test_a_gate_that_nobody_approves_stops_with_12_and_nothing_is_done(inner: Inner) -> None:
+    set_up(inner, "run.approve = lambda gate: ''")
+
+    inner.run(GATED)
+
+    assert inner.code == 12
+    assert inner.shelf == []
+    assert "a person's yes is needed before: The book is on the shelf" in inner.cause("The book is on the shelf")
+
+
+WINDOW = """
+from datetime import UTC, datetime, timedelta
+from harness.plan import Window
+past = datetime.now(UTC) - timedelta(days=2)
+window = Window(start=past, end=past + timedelta(days=1))
+run.plan = run.plan.model_copy(update={"change": run.plan.change.model_copy(update={"window": window})})
+"""
+
+
+def test_outside_the_window_a_gate_is_refused(inner: Inner) -> None:
+    set_up(inner, WINDOW)
+
+    inner.run(GATED)
+
+    assert inner.code == 1
+    assert inner.cause("The book is on the shelf").startswith("outside the window of the change")
+    assert inner.shelf == []
+
+
+def test_a_frozen_run_is_never_locked_out_by_the_window(inner: Inner) -> None:
+    set_up(inner, WINDOW + 'run.journal.append("mark", mark="T_stop")\n')
+
+    inner.run(GATED)
+
+    assert inner.code == 0
+    assert [line["what"] for line in inner.kinds("deviation")] == ["outside the window of the change"]
+
+
+WAIVER = """
+from datetime import UTC, datetime, timedelta
+from harness.run.values import Waiver
+until = datetime.now(UTC) + timedelta(hours={hours})
+run.waivers = {{"One": Waiver("One", "the cup is known to be missing", "change board", until)}}
+"""
+
+
+def test_a_waived_red_fact_is_a_deviation_with_its_reason_approver_and_end(inner: Inner) -> None:
+    set_up(inner, WAIVER.format(hours=1))
+
+    inner.run(feature("Then the cup is on the shelf"))
+
+    assert inner.code == 0
+    [deviation] = inner.kinds("deviation")
+    assert (deviation["reason"], deviation["approver"]) == ("the cup is known to be missing", "change board")
+    assert deviation["cause"] == "the cup: absent"
+
+
+@pytest.mark.parametrize(
+    ("hours", "step", "tag"),
+    [
+        (-1, "Then the cup is on the shelf", ""),
+        (1, "Then unreachable is on the shelf", ""),
+        (1, "Then the cup is on the shelf", "@gate"),
+    ],
+)
+def test_a_waiver_that_is_over_an_error_and_a_gate_are_not_waived(inner: Inner, hours: int, step: str, tag: str) -> None:
+    set_up(inner, WAIVER.format(hours=hours))
+
+    inner.run(feature(step).replace("  Scenario", f"  {tag}\n  Scenario"))
+
+    assert inner.code == 1
+    assert inner.kinds("deviation") == []
