@@ -1,106 +1,146 @@
-"""Cut-over by DNS: updates signed with TSIG (RFC 2136, RFC 8945), and what every authoritative server answers."""
+"""Cut-over by DNS: the names that move are pointed at a host, and every authoritative server is asked what it answers."""
 
 from __future__ import annotations
 
+import ipaddress
+import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dns.exception
+import dns.flags
 import dns.message
 import dns.query
 import dns.rcode
-import dns.tsigkeyring
-import dns.update
+import dns.rdatatype
 
 from harness.check import Check, Witness, equal
+from harness.cutover.changing import KINDS, PATIENCE_S, ask_person, update
 from harness.deed import DnsAnswer, DnsUpdate, Resolve, Role
-from harness.errors import DeedFailed, Unreachable
+from harness.errors import Unreachable
+from harness.plan import ManualPart, Rfc2136Part
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.deed import Act, Reading
-    from harness.plan import DnsPart, Plan
+    from harness.plan import Plan
 
-PATIENCE_S = 5.0
+ANSWERS = ("NOERROR", "NXDOMAIN")  # every other code says nothing about the name
 
 
-def _split(server: str) -> tuple[str, int]:
-    address, port = server.rsplit(":", 1)
-    return address, int(port)
+@dataclass(frozen=True, slots=True)
+class OperatorDeed:
+    """A deed that a person does: `text` asks for it ("please …")."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def resolve(asked: Resolve) -> DnsAnswer:
-    """Ask one authoritative server; raises Unreachable when it does not answer."""
-    address, port = _split(asked.server)
+    """Ask one authoritative server; raises Unreachable when it does not answer, or answers what it has from hearsay."""
+    address, _, port = asked.server.rpartition(":")
     message = dns.message.make_query(asked.name, asked.kind)
     message.flags &= ~dns.flags.RD
     try:
-        answer, _ = dns.query.udp_with_fallback(message, address, timeout=PATIENCE_S, port=port)
+        answer, _ = dns.query.udp_with_fallback(message, address, timeout=PATIENCE_S, port=int(port))
     except (dns.exception.DNSException, OSError) as error:
         raise Unreachable(f"name server {asked.server}", f"asking {asked}", str(error) or type(error).__name__) from error
+    code = dns.rcode.to_text(answer.rcode())
+    if code in ANSWERS and not answer.flags & dns.flags.AA:
+        raise Unreachable(f"name server {asked.server}", f"asking {asked}", f"it is not authoritative for {asked.name}")
     records = [rrset for rrset in answer.answer if dns.rdatatype.to_text(rrset.rdtype) == asked.kind]
     texts = sorted(str(record) for rrset in records for record in rrset)
-    return DnsAnswer(
-        asked.server, dns.rcode.to_text(answer.rcode()), tuple(texts), min((rrset.ttl for rrset in records), default=0)
-    )
+    return DnsAnswer(asked.server, code, tuple(texts), min((rrset.ttl for rrset in records), default=0))
 
 
-def update(part: DnsPart, deed: DnsUpdate) -> DnsAnswer:
-    """Send an update to the first server; raises DeedFailed when it is refused, Unreachable when there is no answer."""
-    address, port = _split(str(part.servers[0]))
-    keyring = dns.tsigkeyring.from_text({part.key.name: part.key.secret.read().value})
-    message = dns.update.UpdateMessage(deed.zone, keyring=keyring, keyalgorithm=part.key.algorithm)
-    message.delete(f"{deed.name}.", "A")
-    message.delete(f"{deed.name}.", "AAAA")
-    for kind, text in deed.addresses:
-        message.add(f"{deed.name}.", deed.ttl, kind, text)
-    try:
-        answer = dns.query.tcp(message, address, timeout=PATIENCE_S, port=port)
-    except (dns.exception.DNSException, OSError) as error:
-        raise Unreachable(f"name server {address}:{port}", f"sending {deed}", str(error) or type(error).__name__) from error
-    code = dns.rcode.to_text(answer.rcode())
-    if code != "NOERROR":
-        raise DeedFailed(f"{deed}\nthe name server {address}:{port} refused: {code}")
-    return DnsAnswer(str(part.servers[0]), code, tuple(text for _, text in deed.addresses), deed.ttl)
-
-
-def _record(plan: Plan, role: Role) -> tuple[str, str]:
-    address = plan.host(role).address
-    return ("AAAA" if address.version == 6 else "A", str(address))  # noqa: PLR2004 - IPv6
+def records(plan: Plan, role: Role) -> tuple[tuple[str, str], ...]:
+    """Return the address records that lead to a role's host, as (type, text)."""
+    host = plan.host(role)
+    addresses = [address for address in (host.address, host.address6) if address]
+    return tuple(("A" if isinstance(one, ipaddress.IPv4Address) else "AAAA", str(one)) for one in addresses)
 
 
 def point(plan: Plan, role: Role) -> Act:
-    """Point the public name at a role's host; addresses of the other kind go, as the host has none."""
-    part = plan.cutover.dns
-    yield DnsUpdate(part.zone, plan.core.public_name, part.ttl, (_record(plan, role),))
+    """Point every name that moves at a role's host; addresses that the host has not are removed."""
+    part, wanted = plan.cutover.dns, records(plan, role)
+    if isinstance(part, ManualPart):
+        yield please(plan, role)  # type: ignore[misc]  # until harness.deed counts an OperatorDeed among the deeds
+        return
+    zone = part.zone if isinstance(part, Rfc2136Part) else ""
+    for name in plan.dns_names:
+        yield DnsUpdate(zone, name, part.ttl, wanted)
+
+
+def please(plan: Plan, role: Role) -> OperatorDeed:
+    """Return what a person is asked to do at the DNS provider."""
+    wanted = " and ".join(f"{kind} {text}" for kind, text in records(plan, role))
+    names, ttl = ", ".join(plan.dns_names), plan.cutover.dns.ttl
+    return OperatorDeed(f"please point {names} to {wanted} (TTL {ttl} s) at your DNS provider, and leave no other A or AAAA record")
+
+
+def patience_s(plan: Plan) -> float:
+    """Return how long the servers are given until all of them answer the new address."""
+    return plan.cutover.dns.within_s
+
+
+def _asked(plan: Plan, names: Sequence[str]) -> list[tuple[str, Resolve]]:
+    """Return what to ask of whom, by the plan's name; a wildcard is asked by a label below it that nobody can have set up."""
+    label = f"any-{secrets.token_hex(6)}"
+    return [
+        (name, Resolve(str(server), name.replace("*", label, 1), kind))
+        for name in names
+        for server in plan.cutover.dns.servers
+        for kind in KINDS
+    ]
+
+
+def _answers(plan: Plan) -> Reading[list[tuple[str, Resolve, DnsAnswer]]]:
+    """Ask every server for every name that moves and for the public name; raises Unreachable for a code that says nothing."""
+    asked = _asked(plan, list(dict.fromkeys((plan.core.public_name, *plan.dns_names))))
+    answers: list[DnsAnswer] = yield tuple(question for _, question in asked)
+    for answer in answers:
+        if answer.code not in ANSWERS:
+            raise Unreachable(f"name server {answer.server}", "asking for an address", f"it answered {answer.code}")
+    return [(name, question, answer) for (name, question), answer in zip(asked, answers, strict=True)]
 
 
 def every_server_answers(plan: Plan, role: Role) -> Reading[Check]:
-    """Look whether every authoritative server gives this host's address, and nothing else, with the planned TTL at most."""
-    part, name = plan.cutover.dns, plan.core.public_name
-    servers = [str(server) for server in part.servers]
-    answers = yield tuple(Resolve(server, name, kind) for server in servers for kind in ("A", "AAAA"))
-    observed: dict[str, list[str]] = {server: [] for server in servers}
-    for answer in answers:
-        observed[answer.server] += answer.texts
-    expected = {server: [_record(plan, role)[1]] for server in servers}
+    """Look whether every authoritative server gives this host's addresses, and nothing else, for every name that moves."""
+    answers = yield from _answers(plan)
+    observed: dict[str, list[str]] = {f"{name} at {question.server}": [] for name, question, _ in answers}
+    for name, question, answer in answers:
+        observed[f"{name} at {question.server}"] += [str(ipaddress.ip_address(text)) for text in answer.texts]
+    wanted = [text for _, text in records(plan, role)]
+    expected = dict.fromkeys(observed, wanted)
     why = "a server that answers the old address sends users to a host that does not serve them"
-    return equal(f"addresses of {name}", Witness.DNS, expected, observed, len(servers), len(servers), why=why)
+    title = f"addresses of {', '.join(plan.dns_names)}"
+    return equal(title, Witness.DNS, expected, observed, len(observed), len(observed), why=why)
 
 
 def ttl_is_low(plan: Plan) -> Reading[Check]:
-    """Look whether the public name's TTL is at most the planned one at every server: resolvers keep an answer that long."""
-    part, name = plan.cutover.dns, plan.core.public_name
-    kind = _record(plan, Role.SOURCE)[0]
-    answers = yield tuple(Resolve(str(server), name, kind) for server in part.servers)
-    observed = {answer.server: answer.ttl for answer in answers if answer.texts}
+    """Look whether each name's TTL is at most the planned one at every server: resolvers keep an answer that long."""
+    part = plan.cutover.dns
+    answers = yield from _answers(plan)
+    observed = {f"{question.kind} {name} at {question.server}": answer.ttl for name, question, answer in answers if answer.texts}
+    # Each name has, at each server, every type of address that the source has.
+    least = len({(name, question.server) for name, question, _ in answers}) * len(records(plan, Role.SOURCE))
     low = all(ttl <= part.ttl for ttl in observed.values())
     remedy = "lower the record's TTL and wait until the old one has passed"
-    return Check(
-        "TTL of the public name, seconds",
-        Witness.DNS,
-        f"at most {part.ttl}",
-        observed,
-        low,
-        len(observed),
-        len(part.servers),
-        remedy=remedy,
-    )
+    title, expected = "TTL of the names that move, seconds", f"at most {part.ttl}"
+    return Check(title, Witness.DNS, expected, observed, low, len(observed), least, remedy=remedy)
+
+
+__all__ = [
+    "OperatorDeed",
+    "ask_person",
+    "every_server_answers",
+    "patience_s",
+    "point",
+    "records",
+    "resolve",
+    "ttl_is_low",
+    "update",
+]

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Performer:
-    """Reaches hosts, name servers and the core for one plan."""
+    """Reaches hosts, name servers and the core for one plan; `prompt` asks a person on the terminal, where there is one."""
 
     plan: Plan
     hosts: dict[Role, Host]
+    prompt: Callable[[str], str] | None = None
 
     def hold(self, role: Role, number: int) -> None:
         """From now on a host refuses what we ask of it once another has taken its lock."""
@@ -43,6 +44,8 @@ class Performer:
             return self.hosts[deed.host].attempt(deed)
         if isinstance(deed, HttpRequest):
             return self._http(deed)
+        if isinstance(deed, dns.OperatorDeed):
+            return dns.ask_person(deed, self.prompt)
         return dns.update(self.plan.cutover.dns, deed)
 
     def observe(self, observation: Observation) -> Any:  # noqa: ANN401 - each observation has its own answer

@@ -1,0 +1,187 @@
+"""The parts of a plan. Each is frozen, strict (a number is no text, text is no number) and knows no keys but its own."""
+
+# ruff: noqa: TC001 - pydantic reads the annotations when the program runs
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from harness.deed import Role
+from harness.plan.kinds import (
+    KEYS,
+    AbsolutePath,
+    Address,
+    Address6,
+    AppId,
+    Argv,
+    ConfigKey,
+    ConfigValue,
+    Email,
+    Folder,
+    HostName,
+    Id,
+    Instant,
+    OneLine,
+    Origin,
+    Port,
+    PublicUrl,
+    User,
+    Username,
+)
+from harness.plan.names import DnsPart
+from harness.plan.part import Part, SecretReference
+
+HTTPS_PORT = 443
+LONGEST_S = 7 * 86400.0
+
+
+class Window(Part):
+    """When the change may be done."""
+
+    start: Instant
+    end: Instant
+
+
+class Change(Part):
+    """The change that this move belongs to."""
+
+    id: Id
+    title: OneLine
+    operator: OneLine
+    approver: OneLine
+    window: Window | None = None
+    expected_downtime_s: float = Field(gt=0, le=LONGEST_S)
+
+
+class CommandControl(Part):
+    """How a core is controlled where it is neither a systemd unit nor a container: the commands to use on its host."""
+
+    start: Argv
+    stop: Argv
+    status: Argv
+    logs: Argv
+    enable: Argv
+    fence: Argv
+    unfence: Argv
+
+
+class CorePart(Part):
+    """The core as it is known from outside, and how it is run."""
+
+    public_url: PublicUrl
+    deploy: Literal["command"]
+    command: CommandControl
+    user: User
+    app_path: Folder
+    config_paths: tuple[Folder, ...] = Field(min_length=1, max_length=20)
+
+    @property
+    def public_name(self) -> str:
+        """The public host name."""
+        return urlsplit(self.public_url).hostname or ""
+
+    @property
+    def public_port(self) -> int:
+        """The public port, 443 unless the URL says another."""
+        return urlsplit(self.public_url).port or HTTPS_PORT
+
+
+class SshPart(Part):
+    """How a host is reached: OpenSSH with the key of the host pinned in `known_hosts`."""
+
+    host: HostName
+    port: Port = 22
+    user: User = "root"
+    identity_file: AbsolutePath | None = None
+    known_hosts: AbsolutePath
+    become: Literal["sudo", "none"] = "none"
+
+
+class HostPart(Part):
+    """One of the two hosts: how we reach it, and the addresses by which users do (`address6` beside an IPv4 `address`)."""
+
+    ssh: SshPart
+    address: Address
+    address6: Address6 | None = None
+
+
+class DestPart(HostPart):
+    """The host that the core moves to."""
+
+    install: Literal["copy-tree"]
+
+
+class PostgresAdmin(Part):
+    """How an administrator reaches PostgreSQL on a host: as this system user, through the local socket (peer)."""
+
+    system_user: User = "postgres"
+    programs: AbsolutePath | None = None
+
+
+class PostgresPart(Part):
+    """What the core's config cannot tell about its PostgreSQL."""
+
+    admin: PostgresAdmin = PostgresAdmin()
+
+
+class DatabasesPart(Part):
+    """What the core's config cannot tell about its databases."""
+
+    postgresql: PostgresPart = PostgresPart()
+
+
+class CutoverPart(Part):
+    """How users' traffic is moved."""
+
+    strategy: Literal["dns"]
+    dns: Annotated[DnsPart, Field(discriminator="provider")]
+
+
+class BackupPart(Part):
+    """A file that proves that a backup of the source was made, and how old it may be."""
+
+    file: AbsolutePath
+    max_age_h: float = Field(gt=0, le=24 * 366)
+
+
+class VerificationPart(Part):
+    """The verification user: known account, known content."""
+
+    username: Username
+    email: Email
+    password: SecretReference
+    app_id: AppId
+    origin: Origin
+
+
+class Plan(Part):
+    """The whole plan."""
+
+    change: Change
+    core: CorePart
+    source: HostPart
+    dest: DestPart
+    planned_changes: dict[ConfigKey, ConfigValue] = Field(max_length=200, json_schema_extra=KEYS)
+    databases: DatabasesPart = DatabasesPart()
+    cutover: CutoverPart
+    transfer: Literal["literal"] = "literal"
+    backup: BackupPart
+    verification_user: VerificationPart
+    tls_ca_file: AbsolutePath | None = None
+
+    def host(self, role: Role) -> HostPart:
+        """Return the host that has this role."""
+        return self.source if role is Role.SOURCE else self.dest
+
+    @property
+    def dns_names(self) -> tuple[str, ...]:
+        """The names that move."""
+        return self.cutover.dns.names or (self.core.public_name,)
+
+    @property
+    def run_folder(self) -> str:
+        """What the run keeps on each host."""
+        return f"/var/lib/pryv-migration/{self.change.id}"
