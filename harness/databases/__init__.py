@@ -19,15 +19,17 @@ class Engine(Protocol):
     """What every engine can do. `epoch` counts the freezings of the source; a dump belongs to one."""
 
     NAME: str
+    MEASURES: tuple[str, ...]
+    """The names of what `measure` writes to the record, NAME first."""
 
     def used(self, config: Config) -> bool:
         """Whether the source's config uses this engine."""
 
-    def prepare(self, plan: Plan, dest: Config) -> Act:
-        """Make an empty database on the dest that is the core's own."""
+    def prepare(self, plan: Plan, dest: Config, source: Config | None = None) -> Act:
+        """Make an empty database on the dest that is the core's own, set up as on the source (None: names are the same there)."""
 
-    def empty_and_owned(self, plan: Plan, dest: Config) -> Reading[list[Check]]:
-        """Look whether the dest has that database, empty."""
+    def empty_and_owned(self, plan: Plan, dest: Config, source: Config | None = None) -> Reading[list[Check]]:
+        """Look whether the dest has that database, empty and set up as on the source."""
 
     def measure(self, plan: Plan, source: Config) -> Act:
         """Take the fingerprint of the source's database."""
@@ -47,11 +49,11 @@ class Engine(Protocol):
     def restore(self, plan: Plan, source: Config, dest: Config, epoch: int) -> Act:
         """Restore the dump into the empty database."""
 
-    def arrived_unchanged(self, plan: Plan, dest: Config, measured: Measured | None) -> Reading[Check]:
-        """Look whether the dest's fingerprint is the one measured at rest."""
+    def arrived_unchanged(self, plan: Plan, dest: Config, measured: Mapping[str, Measured]) -> Reading[list[Check]]:
+        """Look whether the dest holds what was measured at rest, by the names in MEASURES."""
 
     def owned(self, dest: Config) -> Reading[Check]:
-        """Look whether the core's role owns everything in the database."""
+        """Look, as the core itself, whether it may use everything in its database."""
 
     def gather_statistics(self, plan: Plan, dest: Config) -> Act:
         """Gather what the planner needs."""

@@ -1,14 +1,19 @@
-"""Fingerprints of tables, computed on the database's host: row count, SHA-256 and size of what COPY prints.
+"""Fingerprints of a PostgreSQL database's tables, computed on its host: row count, SHA-256 and size of what COPY prints.
 
 Usage: fingerprint.py JSON, an object of
-  psql        the argv of psql, with its database
-  settings    the server's settings to pin first: name to value
-  statements  pairs of a table's name and its `COPY (SELECT …) TO STDOUT`
+  psql      the argv of psql, with its database
+  settings  the server's settings to pin first: name to value
+
+Measured is every table of every schema that is not the server's own. A partitioned table is read through its parent, once, a
+parent by inheritance without its children. Rows are ordered by the primary key, else by their whole text (so that equal rows are
+counted); what sorts by a locale is sorted by its bytes, so that the order is the same on every host. Large objects, where there
+are any, are measured as one more table: number, size and SHA-256 of each. Left out is what an extension brings.
 
 Each table is printed by a psql of its own, a few at the same time, reading only; nothing of it is kept in memory. COPY's text
 format writes a newline in a value as two characters, so newlines are rows. Printed is one JSON line: {"tables": {name: {"rows": n,
-"sha256": hex, "bytes": n}}, "seconds": wall time}. When a psql fails: exit 1 and the server's first ERROR line, no other line, as
-DETAIL, CONTEXT and STATEMENT may hold personal data.
+"sha256": hex, "bytes": n, and for a partitioned table "partitions": names}}, "seconds": wall time}; names are quoted as SQL has
+them, without `public.`. When a psql fails, or rows lie on another server: exit 1 and the server's first ERROR line, no other line,
+as DETAIL, CONTEXT and STATEMENT may hold personal data.
 """
 
 from __future__ import annotations
@@ -28,10 +33,42 @@ CHUNK_BYTES = 1 << 18
 MOST_AT_ONCE = 4
 LARGEST_ERROR_BYTES = 1 << 16
 QUIET = ("-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-f", "-")
+# One JSON line a table: what it is, the COPY that prints its rows in an order that is the same on every host, its partitions.
+LIST = """
+WITH own AS (
+  SELECT c.oid, c.relkind, c.relispartition, n.nspname, c.relname,
+         CASE n.nspname WHEN 'public' THEN '' ELSE quote_ident(n.nspname) || '.' END || quote_ident(c.relname) AS name
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+   WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT EXISTS (
+         SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')),
+listed AS (
+  SELECT own.name, own.relkind AS kind,
+         format('COPY (SELECT %s FROM %s %I.%I AS t ORDER BY %s) TO STDOUT',
+           (SELECT string_agg('t.' || quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
+             WHERE a.attrelid = own.oid AND a.attnum > 0 AND NOT a.attisdropped),
+           CASE own.relkind WHEN 'r' THEN 'ONLY' END, own.nspname, own.relname,
+           coalesce((
+             SELECT string_agg('t.' || quote_ident(a.attname)
+                      || CASE WHEN y.typcategory IN ('N', 'D', 'B', 'T') OR y.typname = 'uuid' THEN ''
+                              ELSE '::pg_catalog.text COLLATE "C"' END, ', ' ORDER BY k.place)
+               FROM pg_index i, unnest(i.indkey::int[]) WITH ORDINALITY AS k(attnum, place), pg_attribute a, pg_type y
+              WHERE i.indrelid = own.oid AND i.indisprimary AND a.attrelid = own.oid AND a.attnum = k.attnum
+                AND y.oid = a.atttypid),
+             't.*::pg_catalog.text COLLATE "C"')) AS copy,
+         CASE own.relkind WHEN 'p' THEN (
+           SELECT json_agg(leaf.name ORDER BY leaf.name COLLATE "C") FROM pg_partition_tree(own.oid) AS p JOIN own AS leaf
+               ON leaf.oid = p.relid WHERE p.isleaf) END AS partitions
+    FROM own WHERE NOT own.relispartition OR own.relkind = 'f'
+  UNION ALL
+  SELECT 'large objects', 'l', 'COPY (SELECT m.oid, length(lo_get(m.oid)), sha256(lo_get(m.oid))'
+         ' FROM pg_largeobject_metadata m ORDER BY m.oid) TO STDOUT', NULL
+   WHERE EXISTS (SELECT FROM pg_largeobject_metadata))
+SELECT json_build_object('name', name, 'kind', kind, 'copy', copy, 'partitions', partitions) FROM listed ORDER BY name COLLATE "C"
+"""
 
 
 class Failed(Exception):
-    """A psql failed; the text is safe to show."""
+    """A psql failed, or a table cannot be measured; the text is safe to show."""
 
 
 def quoted(text: str) -> str:
@@ -51,7 +88,7 @@ def first_error(raw: bytes) -> str:
     return next((text for text in lines if re.search(r"\b(ERROR|FATAL|PANIC|psql: error):", text)), "")
 
 
-def measured(stream: IO[bytes]) -> dict[str, object]:
+def measured(stream: IO[bytes]) -> dict[str, Any]:
     """Read a stream to its end; returns its rows, digest and size."""
     digest, rows, size = hashlib.sha256(), 0, 0
     while chunk := stream.read(CHUNK_BYTES):
@@ -61,8 +98,8 @@ def measured(stream: IO[bytes]) -> dict[str, object]:
     return {"rows": rows, "sha256": digest.hexdigest(), "bytes": size}
 
 
-def fingerprint(psql: list[str], told: bytes, table: str) -> dict[str, object]:
-    """Return the fingerprint of one table; raises Failed."""
+def fingerprint(psql: list[str], told: bytes, what: str) -> dict[str, Any]:
+    """Return the fingerprint of what one psql prints; raises Failed."""
     with tempfile.TemporaryFile() as told_file, tempfile.TemporaryFile() as errors:
         told_file.write(told)
         told_file.seek(0)
@@ -71,26 +108,53 @@ def fingerprint(psql: list[str], told: bytes, table: str) -> dict[str, object]:
             found = measured(process.stdout)  # type: ignore[arg-type] # it is a pipe
         if process.returncode:
             errors.seek(0)
-            why = first_error(errors.read(LARGEST_ERROR_BYTES))
-            raise Failed(f"table {table}: psql ended with exit {process.returncode}: {why}".rstrip(": "))
+            raise failure(what, process.returncode, errors.read(LARGEST_ERROR_BYTES))
+    return found
+
+
+def failure(what: str, code: int, errors: bytes) -> Failed:
+    """Return the error of a psql that failed."""
+    return Failed(f"{what}: psql ended with exit {code}: {first_error(errors)}".rstrip(": "))
+
+
+def tables_of(psql: list[str], settings: dict[str, str]) -> list[dict[str, Any]]:
+    """Return what there is to measure; raises Failed, also for rows that lie on another server."""
+    listed = subprocess.run([*psql, *QUIET], input=script(settings, LIST), capture_output=True, check=False)
+    if listed.returncode:
+        raise failure("list of the tables", listed.returncode, listed.stderr)
+    tables: list[dict[str, Any]] = [json.loads(line) for line in listed.stdout.splitlines()]
+    if foreign := [table["name"] for table in tables if table["kind"] == "f"]:
+        raise Failed(f"foreign table {', '.join(foreign)}: its rows lie on another server and cannot be measured here")
+    return tables
+
+
+def measure(psql: list[str], settings: dict[str, str]) -> dict[str, Any]:
+    """Return the fingerprint of every table; raises Failed."""
+    tables = tables_of(psql, settings)
+    with ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
+        begun = {
+            table["name"]: pool.submit(fingerprint, psql, script(settings, table["copy"]), f"table {table['name']}")
+            for table in tables
+        }
+        try:
+            found = {name: future.result() for name, future in begun.items()}
+        finally:
+            for future in begun.values():
+                future.cancel()
+    for table in tables:
+        if table["kind"] == "p":
+            found[table["name"]]["partitions"] = table["partitions"] or []
     return found
 
 
 def main(asked: dict[str, Any]) -> int:
     """Fingerprint every table and print the answer; returns the exit code."""
     began = time.monotonic()
-    with ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
-        begun = [
-            (table, pool.submit(fingerprint, asked["psql"], script(asked["settings"], statement), table))
-            for table, statement in asked["statements"]
-        ]
-        try:
-            tables = {table: future.result() for table, future in begun}
-        except (Failed, OSError) as error:
-            for _, future in begun:
-                future.cancel()
-            print(f"fingerprint: {error}", file=sys.stderr)  # noqa: T201 - the answer
-            return 1
+    try:
+        tables = measure(asked["psql"], asked["settings"])
+    except (Failed, OSError) as error:
+        print(f"fingerprint: {error}", file=sys.stderr)  # noqa: T201 - the answer
+        return 1
     print(json.dumps({"tables": tables, "seconds": round(time.monotonic() - began, 3)}))  # noqa: T201 - the answer
     return 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -14,16 +13,13 @@ from harness.configuration import Config, flat
 from harness.cutover import dns
 from harness.databases import ENGINES
 from harness.deed import (
-    Ask,
     Command,
     CommandResult,
     DnsAnswer,
     DnsUpdate,
     Measured,
-    Query,
     Resolve,
     Role,
-    Secret,
 )
 from harness.run.driving import drive
 from tests.plans import plan
@@ -96,23 +92,7 @@ def test_a_restore_is_one_transaction_as_the_cores_role() -> None:
     [restore] = deeds(ENGINE.restore(plan(), CONFIG, CONFIG, 1))
 
     assert restore.host is Role.DEST
-    assert {"--single-transaction", "--exit-on-error", "--no-owner", "--role=pryv"} <= set(restore.argv)
-
-
-def test_the_password_of_the_role_goes_by_stdin_and_is_nowhere_in_argv_or_text() -> None:
-    claim, prepare = deeds(ENGINE.prepare(plan(), CONFIG))
-
-    assert claim.argv[-1] == "database pryv"
-    assert b"secret-password" in prepare.input
-    assert "secret-password" not in f"{prepare!r} {prepare}"
-
-
-def test_a_quote_in_a_password_stays_in_its_string() -> None:
-    odd = CONFIG.changed({"storages.engines.postgresql.password": "it's\\odd"})
-
-    [_, prepare] = deeds(ENGINE.prepare(plan(), odd))
-
-    assert b"\\set password 'it\\'s\\\\odd'\n" in prepare.input
+    assert {"--single-transaction", "--exit-on-error"} <= set(restore.argv)
 
 
 def test_data_roots_are_sent_with_delete_and_without_previews_and_shm() -> None:
@@ -178,58 +158,3 @@ def test_no_process_seen_at_all_is_not_a_pass() -> None:
 )
 def test_a_fence_is_in_place_only_when_the_core_is_stopped_too(status: str, code: int, outcome: Outcome) -> None:
     assert looked(service.fence_in_place(plan()), told(status, code)).outcome is outcome
-
-
-def fingerprints(tables: dict[str, Any]) -> Callable[[Any], Any]:
-    def answer(asked: Any) -> CommandResult:  # noqa: ANN401 - any observation
-        command = asked.of
-        if command.argv[0] == "python3":
-            return CommandResult(command, 0, json.dumps({"tables": tables, "seconds": 0.1}).encode(), b"", 0.1)
-        return CommandResult(command, 0, b"1" if b"pg_database" in command.input else b"accesses|COPY", b"", 0.0)
-
-    return answer
-
-
-def test_equal_fingerprints_hold_and_a_lost_row_is_told_with_why_it_matters() -> None:
-    lost = {**TABLES, "accesses": {"rows": 1, "sha256": "c" * 64, "bytes": 5}}
-
-    held = looked(ENGINE.arrived_unchanged(plan(), CONFIG, MEASURED), fingerprints(TABLES))
-    red = looked(ENGINE.arrived_unchanged(plan(), CONFIG, MEASURED), fingerprints(lost))
-
-    assert (held.outcome, held.examined, held.minimum) == (Outcome.HELD, 2, 2)
-    assert (red.outcome, red.observed["accesses"]) == (Outcome.NOT_HELD, "1 rows cccccccccccc")
-    assert red.why == "an access is a user's permission; a lost one cuts a device off"
-
-
-def test_a_table_that_is_missing_or_extra_is_red() -> None:
-    missing = looked(ENGINE.arrived_unchanged(plan(), CONFIG, MEASURED), fingerprints({"accesses": TABLES["accesses"]}))
-    extra = looked(ENGINE.arrived_unchanged(plan(), CONFIG, MEASURED), fingerprints({**TABLES, "more": TABLES["events"]}))
-
-    assert (missing.outcome, extra.outcome) == (Outcome.NOT_HELD, Outcome.NOT_HELD)
-
-
-def test_no_database_yet_is_absent_not_wrong() -> None:
-    check = looked(ENGINE.arrived_unchanged(plan(), CONFIG, MEASURED), told(""))
-
-    assert (check.outcome, check.observed) == (Outcome.ABSENT, "no such database")
-
-
-def test_a_dump_that_lacks_a_table_is_red() -> None:
-    listing = "; archive\n215; 0 16390 TABLE DATA public accesses pryv\n"
-
-    def answer(asked: Ask) -> CommandResult:
-        assert isinstance(asked.of, Command)
-        out = "12" if asked.of.argv[0] == "stat" else listing
-        return CommandResult(asked.of, 0, out.encode(), b"", 0.0)
-
-    check = looked(ENGINE.dump_complete(plan(), CONFIG, 1, MEASURED), answer)
-
-    assert (check.expected, check.observed, check.outcome) == (["accesses", "events"], ["accesses"], Outcome.NOT_HELD)
-
-
-def test_only_tables_with_rows_need_statistics() -> None:
-    def answer(asked: Query) -> list[tuple[str]]:
-        assert asked.login.password == Secret("secret-password")
-        return [("accesses",)]
-
-    assert looked(ENGINE.has_statistics(CONFIG, MEASURED), answer).outcome is Outcome.HELD
