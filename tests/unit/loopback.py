@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fixtures.hosts.accounts import POSTGRES
+from fixtures.hosts.core import APP
 from fixtures.hosts.processes import identify, namespaces_of
 from fixtures.hosts.ready import accepts
 from fixtures.hosts.servers import PORTS
 from harness.deed import Role
+from harness.host import as_user
 from harness.plan import load
 
 if TYPE_CHECKING:
@@ -54,8 +58,13 @@ def on(world: World, role: Role, line: str, stdin: str = "") -> str:
 
 def psql(world: World, role: Role, sql: str) -> str:
     """Ask a host's PostgreSQL as its administrator."""
-    line = "setpriv --reuid=postgres --regid=postgres --init-groups psql -XqAt -v ON_ERROR_STOP=1 -f -"
-    return on(world, role, line, stdin=sql).strip()
+    argv = ("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-f", "-")
+    return on(world, role, shlex.join(as_user(POSTGRES.known_as, argv)), stdin=sql).strip()
+
+
+def core_processes(world: World, role: Role) -> list[str]:
+    """Return the argv of a host's processes of the core; its user tells nothing where there is one user only."""
+    return [args for args in on(world, role, "ps -eo args=").splitlines() if f"{APP}/" in args]
 
 
 def left_of(world: World, spaces: set[str]) -> list[str]:

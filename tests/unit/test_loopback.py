@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,17 +20,19 @@ import pytest
 import yaml
 
 from fixtures.hosts import names, sample
+from fixtures.hosts.accounts import POSTGRES, PRYV, login
 from fixtures.hosts.world import open_world
 from harness import core_api
 from harness.core_api import call
 from harness.cutover.dns import resolve, update
 from harness.deed import DnsUpdate, Resolve, Role
 from harness.errors import DeedFailed, HostKeyRefused, Unreachable
-from harness.plan import load
+from harness.host import as_user
+from harness.plan import Rfc2136Part, load
 from harness.preflight import TOOLS
 from harness.transport.ssh import Ssh
 from harness.waiting import until
-from tests.unit.loopback import left_of, on, psql, spaces_of, ssh
+from tests.unit.loopback import core_processes, left_of, on, psql, spaces_of, ssh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +43,6 @@ if TYPE_CHECKING:
     from harness.plan import Plan
 
 BOTH = pytest.mark.parametrize("role", list(Role))
-CORE_PROCESSES = "ps -u pryv -o pid=,args="
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +76,8 @@ def ask(plan: Plan, role: Role, method: str, path: str, ca: str | None) -> HttpA
 
 
 @BOTH
-def test_root_is_let_in_by_key_and_the_host_is_the_pinned_one(world: World, role: Role) -> None:
-    assert on(world, role, "id -un; hostname; cat /etc/pryv-rehearsal-nonce").split() == ["root", str(role), world.nonce]
+def test_who_the_plan_comes_as_is_let_in_by_key_and_the_host_is_the_pinned_one(world: World, role: Role) -> None:
+    assert on(world, role, "id -un; hostname; cat /etc/pryv-rehearsal-nonce").split() == [login().name, str(role), world.nonce]
 
 
 def test_another_hosts_key_is_refused(plan: Plan, tmp_path: Path) -> None:
@@ -119,7 +122,7 @@ def test_each_host_has_files_and_processes_of_its_own(world: World) -> None:
     on(world, Role.SOURCE, f"touch {' '.join(paths)}")
 
     assert on(world, Role.DEST, f"ls {' '.join(paths)} 2>/dev/null || true") == ""
-    assert [path for path in paths if Path(path).exists()] == []
+    assert [path for path in paths if os.path.exists(path)] == []  # noqa: PTH110 - also where we may not look, as in /root
     on(world, Role.SOURCE, f"rm {' '.join(paths)}")
 
 
@@ -130,10 +133,10 @@ def test_pid_1_is_the_hosts_init_and_other_hosts_processes_are_not_seen(world: W
 
 
 def test_the_interpreter_works_for_the_cores_user(world: World) -> None:
-    interpreter = on(world, Role.SOURCE, "ps -u pryv -o args= | head -n 1").split()[0]
-    as_pryv = "setpriv --reuid=pryv --regid=pryv --clear-groups"
+    interpreter = core_processes(world, Role.SOURCE)[0].split()[0]
+    line = shlex.join(as_user(PRYV.known_as, (interpreter, "-c", "import psycopg; print(1)")))
 
-    assert on(world, Role.DEST, f"{as_pryv} {interpreter} -c 'import psycopg; print(1)'") == "1\n"
+    assert on(world, Role.DEST, line) == "1\n"
 
 
 def test_orphans_are_reaped(world: World) -> None:
@@ -152,7 +155,7 @@ def test_the_source_has_the_cores_database_and_the_dest_has_none(world: World) -
     owner = "SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate FROM pg_database WHERE datname = 'pryv'"
     assert psql(world, Role.SOURCE, owner) == "pryv|UTF8|C.UTF-8"
     assert psql(world, Role.DEST, "SELECT datname FROM pg_database WHERE NOT datistemplate") == "postgres"
-    assert psql(world, Role.DEST, "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_'") == "postgres"
+    assert psql(world, Role.DEST, "SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_'") == POSTGRES.known_as
 
 
 def test_the_core_signs_in_by_password_and_nobody_else_does(plan: Plan, config: Any) -> None:  # noqa: ANN401 - a config is any
@@ -163,7 +166,7 @@ def test_the_core_signs_in_by_password_and_nobody_else_does(plan: Plan, config: 
         users = connection.execute("SELECT count(*) FROM users_index").fetchone()
     assert users == (3,)
 
-    for wrong in ({**login, "password": "wrong"}, {**login, "user": "postgres", "password": part["password"]}):
+    for wrong in ({**login, "password": "wrong"}, {**login, "user": POSTGRES.known_as, "password": part["password"]}):
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(**wrong)
 
@@ -267,6 +270,7 @@ def test_the_plan_is_valid_and_the_verification_user_may_sign_in_where_it_says(p
     assert set(plan.planned_changes.values()) == {str(plan.dest.address)}
     assert 5 <= len(plan.verification_user.password.read().value) <= 23
     assert sample.ORIGIN in config["auth"]["trustedApps"]
+    assert isinstance(plan.cutover.dns, Rfc2136Part)
     assert plan.cutover.dns.key.secret.read().value not in world.plan_path.read_text()
 
 
@@ -276,7 +280,7 @@ def test_keys_and_secrets_are_closed_to_others(world: World) -> None:
     secret = {"operator", "source", "dest", "tsig.secret", "verification.password"}
     assert {name: modes[name] for name in secret} == dict.fromkeys(secret, "600")
     assert f"{(world.folder / 'keys').stat().st_mode & 0o777:o}" == "700"
-    assert on(world, Role.SOURCE, "stat -c '%U %a' /etc/pryv/override.yml") == "pryv 600\n"
+    assert on(world, Role.SOURCE, "stat -c '%U %a' /etc/pryv/override.yml") == f"{PRYV.known_as} 600\n"
 
 
 # --- host-init
@@ -289,11 +293,11 @@ def init(world: World, verb: str, role: Role = Role.SOURCE, service: str = "core
 
 def test_a_core_is_stopped_and_started_with_all_its_processes(world: World, plan: Plan) -> None:
     assert init(world, "status")[0] == 0
-    assert len(on(world, Role.SOURCE, CORE_PROCESSES).splitlines()) >= 3
+    assert len(core_processes(world, Role.SOURCE)) >= 3
 
     assert init(world, "stop") == (0, "core stopped")
     assert init(world, "status")[0] == 3
-    assert ssh(plan.source.ssh, CORE_PROCESSES).stdout == ""
+    assert core_processes(world, Role.SOURCE) == []
     assert ask(plan, Role.SOURCE, "GET", "/reg/service/info", plan.tls_ca_file).status == 503
 
     assert init(world, "start")[0] == 0
@@ -304,13 +308,13 @@ def test_a_core_is_stopped_and_started_with_all_its_processes(world: World, plan
     )
 
 
-def test_a_fenced_core_is_neither_started_nor_enabled(world: World, plan: Plan) -> None:
+def test_a_fenced_core_is_neither_started_nor_enabled(world: World) -> None:
     assert init(world, "fence", Role.DEST)[0] == 0
     assert init(world, "status", Role.DEST) == (3, "core is stopped, fenced, disabled")
     for verb in ("start", "enable"):
         code, text = init(world, verb, Role.DEST)
         assert (code, "core is fenced" in text) == (1, True), verb
-    assert ssh(plan.dest.ssh, CORE_PROCESSES).stdout == ""
+    assert core_processes(world, Role.DEST) == []
 
     assert init(world, "unfence", Role.DEST)[0] == 0
     assert init(world, "enable", Role.DEST) == (0, "core is enabled")

@@ -158,6 +158,21 @@ def test_a_fresh_world_powers_off_a_kept_one_and_a_closed_one_is_not_continued(r
     other.end()
 
 
+def test_hosts_of_another_kind_or_interpreter_are_not_continued(root: Path) -> None:
+    kept = opened(root)
+    for other in (replace(kept.record, kind="another", owner=None), replace(kept.record, interpreter="/another", owner=None)):
+        records.write(kept.folder, other)
+        with records.choosing(root):
+            assert records.claim_newest(root) is None
+
+    kept.keep("red")
+    with records.choosing(root):
+        found = records.claim_newest(root)
+    assert found
+    assert found[1].id == kept.id
+    kept.end()
+
+
 def test_clean_ends_what_nobody_owns_and_what_is_half_made(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept = opened(root)
     kept.keep("to be cleaned")
