@@ -1,14 +1,16 @@
-"""The commands beside the runbook itself: `python -m harness report DIR`."""
+"""The commands beside the runbook itself: `python -m harness report DIR`, `python -m harness schema`."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import report
 from harness.errors import HarnessError
+from harness.plan import schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +36,13 @@ def _parser() -> argparse.ArgumentParser:
     reporting = commands.add_parser("report", help="write report.html and junit.xml again from a run's journal")
     reporting.add_argument("folder", type=Path, metavar="DIR", help="the run's folder under reports/, with its journal.jsonl")
     reporting.set_defaults(does=_report)
+    shape = commands.add_parser("schema", help="print the JSON Schema of the plan, for editors")
+    shape.set_defaults(does=_schema, folder=None)
     return parser
+
+
+def _schema(_: argparse.Namespace) -> str:
+    return json.dumps(schema(), indent=2, ensure_ascii=False)
 
 
 def _report(options: argparse.Namespace) -> Path:

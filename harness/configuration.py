@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from harness.check import Check, Witness, equal
 from harness.deed import Ask, Command, Learn, Login, Role, Secret
@@ -24,12 +25,13 @@ from harness.errors import HarnessError
 from harness.sending import claim, send
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from harness.deed import Act, Reading
     from harness.plan import Plan
 
-SECRET = re.compile(r"(secret|password|passphrase|token|key)$", re.IGNORECASE)
+SECRET = re.compile(r"(secret|password|passphrase|pass|pwd|token|key|credentials?)$", re.IGNORECASE)
+IN_URL = re.compile(r"^\w[\w+.-]*://[^/@\s:]*:([^/@\s]+)@")
 DEFAULTS: dict[str, Any] = {
     "core": {"id": "single"},
     "http": {"ip": "127.0.0.1", "port": 3000, "hfsPort": 4000, "previewsPort": 3001},
@@ -70,6 +72,18 @@ def is_secret(key: str) -> bool:
     return bool(SECRET.search(key.rsplit(".", maxsplit=1)[-1]))
 
 
+def _secrets(key: str, value: object) -> Iterator[str]:
+    """Yield the secrets in a leaf of the config."""
+    if isinstance(value, list):
+        for item in value:
+            for name, leaf in (flat(item) if isinstance(item, dict) else {key: item}).items():
+                yield from _secrets(name, leaf)
+    elif value and is_secret(key):
+        yield str(value)
+    elif isinstance(value, str) and (found := IN_URL.match(value)):
+        yield found[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """A core's effective config: dotted keys, and the files it came from in the order in which they win."""
@@ -87,8 +101,13 @@ class Config:
         return self.values.get(key, default)
 
     def secrets(self) -> tuple[Secret, ...]:
-        """Return every secret value."""
-        return tuple(Secret(str(value)) for key, value in self.values.items() if is_secret(key) and value)
+        """Return every secret value, those inside of lists and URLs too."""
+        return tuple(Secret(text) for key, value in self.values.items() for text in _secrets(key, value))
+
+    def user_folders(self) -> tuple[str, ...]:
+        """Return the folders that hold users' files."""
+        paths = (value for key, value in self.values.items() if key.startswith("storages.") and isinstance(value, str))
+        return tuple(sorted({path.rstrip("/") for path in paths if path.startswith("/") and path.strip("/").count("/") > 1}))
 
     def changed(self, changes: Mapping[str, Any]) -> Config:
         """Return this config with some dotted keys changed."""
@@ -129,7 +148,7 @@ def effective(plan: Plan, role: Role) -> Reading[Config | None]:
     for path, text in reversed(list(zip(files, texts, strict=True))):
         values = merged(values, _parsed(path, text.text))
     config = Config(flat(values), files)
-    yield Learn(config.secrets())
+    yield Learn(config.secrets(), below=config.user_folders())
     return config
 
 
@@ -137,7 +156,8 @@ def _parsed(path: str, text: str) -> dict[str, Any]:
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML") from error
+        where = getattr(error, "problem_mark", None)
+        raise ConfigError(f"{path} is not YAML{f' (line {where.line + 1})' if where else ''}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path} is not a mapping")
     return values
@@ -148,7 +168,10 @@ def edited(text: str, changes: Mapping[str, Any]) -> str:
     editor = YAML()
     editor.preserve_quotes = True
     editor.width = 4096
-    document = editor.load(text)
+    try:
+        document = editor.load(text)
+    except YAMLError as error:  # its own text quotes the file, secrets included
+        raise ConfigError(f"the config cannot be edited in place: {type(error).__name__} (a key stands twice?)") from None
     for key, value in changes.items():
         *parents, last = key.split(".")
         at = document
@@ -188,7 +211,7 @@ def _digests(config: Config, key: bytes) -> dict[str, str]:
 
 
 def _shown(key: str, value: object) -> object:
-    return "(a secret)" if is_secret(key) else value
+    return "(a secret)" if any(_secrets(key, value)) else value
 
 
 def differs_only_as_planned(plan: Plan, source: Config) -> Reading[Check]:

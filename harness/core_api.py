@@ -88,7 +88,9 @@ def send(request: HttpRequest, public_url: str, ca_file: str | None, dial: Calla
                 allow_redirects=False,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unreachable(f"{public_url} by {request.via}", f"asking {request}", _cause(error)) from error
+            # Not "from error": requests' own texts hold the URL, and the URL of a link holds its readToken.
+            cause = _cause(error).replace(request.path, request.shown_path)
+            raise Unreachable(f"{public_url} by {request.via}", f"asking {request}", cause) from None
     lower = {name.lower(): value for name, value in answer.headers.items()}
     return HttpAnswer(request, answer.status_code, lower, answer.content, time.monotonic() - began)
 

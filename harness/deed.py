@@ -8,15 +8,18 @@ yield observations; only the machinery of harness.run performs them.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
-MASK = "•••"
-SHORTEST_SECRET = 6
+from harness.masking import MASK
+from harness.tails import cleaned
+
 TAIL_LINES = 10
+SECRET_IN_QUERY = re.compile(r"(?<=[?&])((?:readToken|auth)=)[^&#]*")
 
 
 class Role(StrEnum):
@@ -42,7 +45,8 @@ class Command:
 
     `argv` is shown in the record, so it never holds a secret: secrets go by `input` (bytes for its stdin, never recorded).
     `exits` are the exit codes that count as success. `lasting` names a deed that may last: it is run detached on the host,
-    outlives a lost link, and is waited for by a continued run. `says` is what it does, for people; the record has both.
+    outlives a lost link, and is waited for by a continued run. Of what a `private` one prints nothing is shown. `says` is what it
+    does, for people; the record has both.
     """
 
     host: Role
@@ -69,14 +73,19 @@ class HttpRequest:
     """
 
     method: str
-    path: str
+    path: str = field(repr=False)
     headers: Mapping[str, str | Secret] = field(default_factory=dict)
     body: bytes = field(default=b"", repr=False)
     via: Role | str = "public"
     timeout_s: float = 20.0
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path} (by {self.via})"
+        return f"{self.method} {self.shown_path} (by {self.via})"
+
+    @property
+    def shown_path(self) -> str:
+        """The path without the secrets in its query (a link's readToken, a token in place of a header)."""
+        return SECRET_IN_QUERY.sub(rf"\1{MASK}", self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,16 @@ class DnsUpdate:
 
     def __str__(self) -> str:
         return f"DNS {self.name} → {', '.join(f'{kind} {text}' for kind, text in self.addresses)} (TTL {self.ttl} s)"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorDeed:
+    """A deed that a person does: `text` asks for it ("please …")."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +180,15 @@ class PinnedKeys:
 
 @dataclass(frozen=True, slots=True)
 class Learn:
-    """Not a deed: from here on these values are masked in everything that is recorded or printed."""
+    """Not a deed: from here on these values are masked in everything that is recorded, printed or raised.
 
-    secrets: tuple[Secret, ...]
+    `people` are what people are called by (user names, user ids, e-mail addresses), `below` folders whose inner paths are theirs:
+    keyed pseudonyms stand for them.
+    """
+
+    secrets: tuple[Secret, ...] = ()
+    people: tuple[str, ...] = field(default=(), repr=False)
+    below: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +254,16 @@ class CommandResult:
         return json.loads(self.out)
 
     def tail(self) -> str:
-        """Return the last lines of both streams, for a person."""
-        streams = (self.out.decode(errors="replace"), self.err.decode(errors="replace"))
-        return "\n".join("\n".join(stream.rstrip().splitlines()[-TAIL_LINES:]) for stream in streams if stream.strip())
+        """Return the last lines of both streams that may be shown: nothing of a private command, no server's details, no rows."""
+        if self.command.private:
+            return ""
+        streams = (cleaned(stream.decode(errors="replace"))[0] for stream in (self.out, self.err))
+        return "\n".join("\n".join(lines[-TAIL_LINES:]) for lines in streams if lines)
+
+    @property
+    def is_told_whole(self) -> bool:
+        """Whether the tail leaves nothing out but earlier lines."""
+        return not (self.command.private or any(cleaned(stream.decode(errors="replace"))[1] for stream in (self.out, self.err)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +291,7 @@ class DnsAnswer:
     ttl: int
 
 
-Deed = Command | HttpRequest | DnsUpdate
+Deed = Command | HttpRequest | DnsUpdate | OperatorDeed
 Observation = Ask | Query | Resolve | Compare | PinnedKeys
 Aside = Learn | Keep | Measured
 Result = CommandResult | HttpAnswer | DnsAnswer | Differences | list[tuple[Any, ...]] | None
@@ -268,30 +300,3 @@ T = TypeVar("T")
 # What an act returns is the result that its own Then lines read, where it is a probe or done again.
 Act = Generator[Deed | Aside | tuple[Deed, ...], Any, Any]
 Reading = Generator[Observation | Learn | Measured | tuple[Observation, ...], Any, T]
-
-
-class Masker:
-    """Replaces every secret it knows in whatever is about to be recorded or printed."""
-
-    def __init__(self) -> None:
-        self._secrets: set[str] = set()
-
-    def know(self, *secrets: str) -> None:
-        """Learn secrets; those shorter than 6 characters are not replaced, as they would blank innocent text."""
-        self._secrets.update(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
-
-    def text(self, text: str) -> str:
-        """Return the text with every known secret masked, the longest first."""
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(secret, MASK)
-        return text
-
-    def deep(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value in, the same shape out
-        """Return the JSON value with every string in it masked, keys included."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, dict):
-            return {self.text(str(key)): self.deep(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.deep(item) for item in value]
-        return value

@@ -29,8 +29,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from harness.deed import Masker
 from harness.errors import JournalBroken
+from harness.masking import Masker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +106,7 @@ class Journal:
 
     def _append(self, kind: str, fields: dict[str, object]) -> Line:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        masked = self.masker.deep({"seq": len(self.lines) + 1, "time": now, "kind": kind, **fields, "prev": self._previous})
+        masked = self.masker.line({"seq": len(self.lines) + 1, "time": now, "kind": kind, **fields, "prev": self._previous})
         raw = json.dumps(masked, ensure_ascii=False, default=str).encode(errors="backslashreplace")
         line: Line = json.loads(raw)
         try:

@@ -25,8 +25,12 @@ if TYPE_CHECKING:
     Known = dict[str, Any]
 
 NOT_SERVED = 500
-# As the core's role, with its own password, by the address that its config names: what another program would do.
-PSQL = 'IFS= read -r PGPASSWORD; export PGPASSWORD; exec psql -XqAt -v ON_ERROR_STOP=1 -h "$1" -p "$2" -U "$3" -d "$4" -c "$5"'
+# As the core's role, with its own password, by the address that its config names: what another program would do. The password is
+# in no argv and no environment: libpq reads it from a file that has no name any more when psql begins.
+PSQL = (
+    'umask 077; file=$(mktemp "$6/password.XXXXXXXX") && exec 3<>"$file" && rm "$file" && cat >&3 || exit 99; '
+    'PGPASSFILE=/dev/fd/3; export PGPASSFILE; exec psql -wXqAt -v ON_ERROR_STOP=1 -h "$1" -p "$2" -U "$3" -d "$4" -c "$5"'
+)
 INSERT = "INSERT INTO platform_kv (key, value) VALUES ('{unique}', '{{}}')"  # unique is digits only
 FIND = """
 SELECT count(*) FROM (SELECT content::text AS text FROM events WHERE content::text LIKE '%' || :'unique' || '%'
@@ -71,11 +75,18 @@ def by_series(plan: Plan, _config: Config, known: Known | None) -> Generator[Any
     return (yield from _by_http(plan, f"/events/{(known or {}).get('series')}/series", points, unique, known))
 
 
-def by_sql(_plan: Plan, config: Config, _known: Known | None) -> Generator[Any, Any, Tried]:
+def passfile(password: str) -> bytes:
+    """Return the text of libpq's password file for any server: a backslash stands before each colon and backslash."""
+    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+    return f"*:*:*:*:{escaped}\n".encode()
+
+
+def by_sql(plan: Plan, config: Config, _known: Known | None) -> Generator[Any, Any, Tried]:
     """Insert a row, signed in as the core's role with the password of its config."""
     unique, login = _unique(), config.login(Role.SOURCE)
-    argv = ("sh", "-c", PSQL, "psql", login.address, str(login.port), login.user, login.database, INSERT.format(unique=unique))
-    password = f"{login.password.value}\n".encode()
+    where = (login.address, str(login.port), login.user, login.database)
+    argv = ("sh", "-c", PSQL, "psql", *where, INSERT.format(unique=unique), plan.run_folder)
+    password = passfile(login.password.value)
     says = f"insert a row on the source, signed in as {login.user}"
     answer = yield Command(Role.SOURCE, argv, input=password, exits=tuple(range(256)), private=True, says=says)
     told = answer.err.decode(errors="replace").strip().splitlines()

@@ -24,6 +24,6 @@ def point(plan: Plan) -> Act:
     yield from dns.point(plan, Role.DEST)
 
 
-@then("every name server answers the {role:Role}'s address", within_s=30.0)
+@then("every name server answers the {role:Role}'s address", within_s=dns.patience_s)
 def answers(run: Run, plan: Plan, role: Role) -> None:
     run.look(dns.every_server_answers(plan, role))

@@ -20,7 +20,7 @@ from harness.transport import local
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.cutover.dns import OperatorDeed
+    from harness.deed import OperatorDeed
     from harness.plan import DnsPart
 
 KINDS = ("A", "AAAA")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dns.exception
@@ -16,7 +15,7 @@ import dns.rdatatype
 
 from harness.check import Check, Witness, equal
 from harness.cutover.changing import KINDS, PATIENCE_S, ask_person, update
-from harness.deed import DnsAnswer, DnsUpdate, Resolve, Role
+from harness.deed import DnsAnswer, DnsUpdate, OperatorDeed, Resolve, Role
 from harness.errors import Unreachable
 from harness.plan import ManualPart, Rfc2136Part
 
@@ -27,16 +26,6 @@ if TYPE_CHECKING:
     from harness.plan import Plan
 
 ANSWERS = ("NOERROR", "NXDOMAIN")  # every other code says nothing about the name
-
-
-@dataclass(frozen=True, slots=True)
-class OperatorDeed:
-    """A deed that a person does: `text` asks for it ("please …")."""
-
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def resolve(asked: Resolve) -> DnsAnswer:
@@ -67,7 +56,7 @@ def point(plan: Plan, role: Role) -> Act:
     """Point every name that moves at a role's host; addresses that the host has not are removed."""
     part, wanted = plan.cutover.dns, records(plan, role)
     if isinstance(part, ManualPart):
-        yield please(plan, role)  # type: ignore[misc]  # until harness.deed counts an OperatorDeed among the deeds
+        yield please(plan, role)
         return
     zone = part.zone if isinstance(part, Rfc2136Part) else ""
     for name in plan.dns_names:
@@ -134,7 +123,6 @@ def ttl_is_low(plan: Plan) -> Reading[Check]:
 
 
 __all__ = [
-    "OperatorDeed",
     "ask_person",
     "every_server_answers",
     "patience_s",

@@ -169,8 +169,8 @@ def block(root: bytes, batch: list[tuple[bool, bytes]]) -> Block:
 
 
 def named(path: bytes, error: Exception) -> str:
-    """Return the path and what is wrong with it."""
-    return f"{os.fsdecode(path)}: {error.strerror if isinstance(error, OSError) else error}"
+    """Return the path, in quotes and escaped as JSON, so that whoever shows it sees where it ends, and what is wrong with it."""
+    return f"{json.dumps(os.fsdecode(path))}: {error.strerror if isinstance(error, OSError) else error}"
 
 
 def serve(root: bytes, requests: BinaryIO, answers: BinaryIO) -> NoReturn:

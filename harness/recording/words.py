@@ -159,7 +159,8 @@ def _bound(request: pytest.FixtureRequest, step: Step) -> tuple[Definition, Call
 
 def _fact(request: pytest.FixtureRequest, step: Step) -> Fact:
     definition, call = _bound(request, step)
-    return Fact(step.type.capitalize(), step.name, call, definition.options.get("within_s", 0.0))
+    within = definition.options.get("within_s", 0.0)
+    return Fact(step.type.capitalize(), step.name, call, within(request.getfixturevalue("plan")) if callable(within) else within)
 
 
 def _action(request: pytest.FixtureRequest, step: Step, definition: Definition) -> Action:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
+import os
+import re
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,17 @@ from harness.errors import DeedFailed, HarnessError, StoppedByOperator
 from harness.run.values import Performs, Scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from harness.journal import Journal
 
 SERVER_ERROR = 500
+RAW_TAILS = "tails.jsonl"
+RAW_IS_KEPT = f"(the raw output is in private/{RAW_TAILS})"
+LARGEST_RAW_BYTES = 1 << 16
+# What is secret of what an act keeps: the names that it is kept under.
+SECRET_NAME = re.compile(r"(token|key|secret|password|personal|shared)$", re.IGNORECASE)
 
 
 @dataclass
@@ -47,7 +53,14 @@ class Doing:
         self._may_go_on()
         if isinstance(wanted, Learn | Measured):
             return self._aside(wanted)
-        return together(self.performer.observe, wanted) if isinstance(wanted, tuple) else self.performer.observe(wanted)
+        return together(self._ask, wanted) if isinstance(wanted, tuple) else self._ask(wanted)
+
+    def _ask(self, wanted: Any) -> Any:  # noqa: ANN401 - each observation has its own answer
+        try:
+            return self.performer.observe(wanted)
+        except HarnessError as error:
+            self._make_safe(error)
+            raise
 
     def do(self, wanted: Any) -> Any:  # noqa: ANN401 - each deed has its own answer
         """Do what an act yields; raises DeedFailed, with its result, when a command exits otherwise than it may."""
@@ -63,12 +76,20 @@ class Doing:
     def _aside(self, aside: Learn | Keep | Measured) -> None:
         match aside:
             case Learn():
-                self.journal.masker.know(*(secret.value for secret in aside.secrets))
+                self._learn(aside)
             case Keep():
                 self._keep(aside.name, aside.content)
             case Measured():
                 fields = {name: getattr(aside, name) for name in ("name", "role", "digest", "examined", "bytes", "parts")}
                 self.journal.append("digest", **fields)
+
+    def _learn(self, learn: Learn) -> None:
+        masker = self.journal.masker
+        masker.know(*(secret.value for secret in learn.secrets))
+        if learn.people or learn.below:
+            masker.key = self.secret_key
+            masker.meet(learn.people)
+            masker.hide_below(learn.below)
 
     def _keep(self, name: str, content: Any) -> Any:  # noqa: ANN401 - JSON is any
         self.private.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -78,18 +99,19 @@ class Doing:
         raw = json.dumps(content, ensure_ascii=False).encode()
         part.write_bytes(raw)
         part.replace(path)
+        self.journal.masker.know(*secrets_in(content))
         if self.kept_too:
             self.kept_too(name, raw)
         return content
 
     def kept(self, name: str) -> Any:  # noqa: ANN401 - JSON is any
-        """Return what an act kept in the private folder, or None; the strings in it are masked from now on."""
+        """Return what an act kept in the private folder, or None; the secrets in it are masked from now on."""
         path = self.private / f"{name}.json"
         content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-        self.journal.masker.know(*(value for value in (content or {}).values() if isinstance(value, str)))
+        self.journal.masker.know(*secrets_in(content))
         return content
 
-    @property
+    @cached_property
     def secret_key(self) -> bytes:
         """The key of this run's digests of secrets and pseudonyms; it never leaves the private folder."""
         kept = self.kept("key") or self._keep("key", {"key": secrets.token_hex(32)})
@@ -97,7 +119,8 @@ class Doing:
 
     def pseudonym(self, text: str) -> str:
         """Return what stands for a path or a user in the record."""
-        return "~" + hmac.new(self.secret_key, text.encode(), hashlib.sha256).hexdigest()[:12]
+        self.journal.masker.key = self.secret_key
+        return self.journal.masker.pseudonym(text)
 
     def _deed(self, deed: Any) -> Any:  # noqa: ANN401 - each deed has its own answer
         identity = f"{len(self.journal.lines)}-{next(self._ids)}"
@@ -106,12 +129,46 @@ class Doing:
         try:
             result = self.performer.do(deed)
         except HarnessError as error:
+            self._make_safe(error, identity)
             self._write_deed(deed, identity, began, ok=False, tail=str(error))
             raise
-        self._write_deed(deed, identity, began, **_told(deed, result))
+        self._write_deed(deed, identity, began, **self._told(identity, deed, result))
         if isinstance(result, CommandResult) and not result.ok:
-            raise DeedFailed(f"{deed}: exit {result.exit}\n{'' if result.command.private else result.tail()}".rstrip(), result)
+            tail = "\n".join(part for part in (result.tail(), RAW_IS_KEPT) if part)
+            raise DeedFailed(self.journal.masker.text(f"{deed}: exit {result.exit}\n{tail}"), result)
         return result
+
+    def _told(self, identity: str, deed: Any, result: Any) -> dict[str, Any]:  # noqa: ANN401 - any deed and its answer
+        """Return what the record tells of a result; what it may not tell is kept in the private folder."""
+        if isinstance(result, HttpAnswer):
+            return {"ok": result.status < SERVER_ERROR, "exit": result.status, "tail": ""}
+        if not isinstance(result, CommandResult):
+            return {"ok": True, "tail": "" if result is None else str(result)}
+        tail = result.tail()
+        if not result.ok or not (deed.private or result.is_told_whole):
+            self._keep_raw(identity, result)
+            tail = "\n".join(part for part in (tail, RAW_IS_KEPT) if part)
+        return {"ok": result.ok, "exit": result.exit, "tail": tail}
+
+    def _make_safe(self, error: HarnessError, identity: str = "") -> None:
+        """Take out of an error what may not be shown; what a host printed is kept in the private folder."""
+        if isinstance(error, DeedFailed) and isinstance(error.result, CommandResult):
+            self._keep_raw(identity, error.result)
+            error.args = (f"{error}\n{RAW_IS_KEPT}",)
+        self.journal.masker.error(error)
+
+    def _keep_raw(self, identity: str, result: CommandResult) -> None:
+        """Append what a command printed, as it did, to a file that is not part of the record; `id` is the deed's (none: a look)."""
+        self.private.mkdir(mode=0o700, parents=True, exist_ok=True)
+        streams = {
+            name: raw[-LARGEST_RAW_BYTES:].decode(errors="replace") for name, raw in (("out", result.out), ("err", result.err))
+        }
+        line = {"id": identity, "scenario": self.scenario.name, "command": str(result.command), "exit": result.exit, **streams}
+        file = os.open(self.private / RAW_TAILS, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(file, json.dumps(line, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
+        finally:
+            os.close(file)
 
     def _write_deed(self, deed: Any, identity: str, began: float, **fields: object) -> None:  # noqa: ANN401 - any deed
         host = deed.host if isinstance(deed, Command) else ""
@@ -123,13 +180,16 @@ def said(deed: Any) -> str:  # noqa: ANN401 - any deed
     return (deed.says if isinstance(deed, Command) else "") or str(deed)
 
 
-def _told(deed: Any, result: Any) -> dict[str, Any]:  # noqa: ANN401 - any deed and its answer
-    """Return what the record tells of a result."""
-    if isinstance(result, CommandResult):
-        return {"ok": result.ok, "exit": result.exit, "tail": "" if deed.private else result.tail()}
-    if isinstance(result, HttpAnswer):
-        return {"ok": result.status < SERVER_ERROR, "exit": result.status, "tail": ""}
-    return {"ok": True, "tail": str(result)}
+def secrets_in(content: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401 - JSON is any
+    """Yield the secrets of what an act keeps: every text under a name that says so, however deep."""
+    if isinstance(content, str) and SECRET_NAME.search(name):
+        yield content
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            yield from secrets_in(value, key)
+    elif isinstance(content, list | tuple):
+        for value in content:
+            yield from secrets_in(value, name)
 
 
 def together(perform: Callable[[Any], Any], wanted: tuple[Any, ...]) -> list[Any]:

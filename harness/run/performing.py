@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness import core_api
 from harness.cutover import dns
 from harness.databases import postgresql
-from harness.deed import Ask, Command, Compare, HttpRequest, PinnedKeys, Query, Resolve, Role
+from harness.deed import Ask, Command, Compare, HttpRequest, OperatorDeed, PinnedKeys, Query, Resolve, Role
 from harness.errors import Unreachable
 from harness.host import Host, compare
 from harness.transport.ssh import pinned_keys
@@ -44,8 +44,9 @@ class Performer:
             return self.hosts[deed.host].attempt(deed)
         if isinstance(deed, HttpRequest):
             return self._http(deed)
-        if isinstance(deed, dns.OperatorDeed):
-            return dns.ask_person(deed, self.prompt)
+        if isinstance(deed, OperatorDeed):
+            dns.ask_person(deed, self.prompt)
+            return None
         return dns.update(self.plan.cutover.dns, deed)
 
     def observe(self, observation: Observation) -> Any:  # noqa: ANN401 - each observation has its own answer

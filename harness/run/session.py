@@ -50,6 +50,7 @@ class Setting:
     approve: Callable[[str], str]
     waivers: Mapping[str, Waiver] = field(default_factory=dict)
     adopt: Role | None = None
+    prompt: Callable[[str], str] | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -112,7 +113,7 @@ def begin(plan: Plan, setting: Setting, listener: Callable[[Line], None]) -> Ses
     Raises Unreachable, LockHeld or PlanError; the locks taken so far are given back.
     """
     hosts = {role: Host(role, plan.host(role).ssh, Ssh(role, plan.host(role).ssh), plan.run_folder) for role in Role}
-    performer = Performer(plan, hosts)
+    performer = Performer(plan, hosts, setting.prompt)
     locks: list[tuple[RunFolder, int]] = []
     try:
         if setting.adopt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import subprocess
 import tempfile
@@ -12,10 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import DeedFailed, HostKeyRefused, Unreachable
+from harness.plan import SecretReference
+from harness.tails import cleaned
 from harness.transport import Completed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
+
+    from pydantic import BaseModel
 
     from harness.plan import SshPart
 
@@ -48,9 +53,21 @@ def options(part: SshPart, control: Path) -> tuple[str, ...]:
     return (*flags, "-p", str(part.port), "-l", part.user)
 
 
+def secret_variables(part: BaseModel) -> frozenset[str]:
+    """Return the environment variables that hold secrets of a plan: the programs that we start do not get them."""
+    own = {part.env} if isinstance(part, SecretReference) and part.env else set()
+    inner = (value for _, value in part if hasattr(value, "model_fields_set"))
+    return frozenset(own).union(*(secret_variables(value) for value in inner))
+
+
+def told(err: bytes) -> str:
+    """Return in one line what a program printed, as far as it may be shown."""
+    return " ".join(" ".join(cleaned(err.decode(errors="replace"))[0]).split())
+
+
 def failure(who: str, doing: str, err: bytes) -> Unreachable:
     """Return the error for ssh's own failure, from what it printed."""
-    text = " ".join(err.decode(errors="replace").split()) or "ssh ended without a word"
+    text = told(err) or "ssh ended without a word"
     if "Host key verification failed" in text or "IDENTIFICATION HAS CHANGED" in text:
         return HostKeyRefused(who, doing, "the host's key is not the one in known_hosts: find out why before going on")
     return Unreachable(who, doing, text)
@@ -66,11 +83,12 @@ def pinned_keys(part: SshPart) -> tuple[str, ...]:
 
 
 class Ssh:
-    """A host reached by OpenSSH; connects when first used."""
+    """A host reached by OpenSSH; connects when first used. `without` are environment variables that ssh does not get."""
 
-    def __init__(self, who: str, part: SshPart) -> None:
+    def __init__(self, who: str, part: SshPart, without: Collection[str] = ()) -> None:
         self.who = who
         self.part = part
+        self._environment = {name: value for name, value in os.environ.items() if name not in without}
         # A Unix socket's path has room for about 100 characters, so the folder is a short one; mkdtemp makes it 0700.
         self._folder = Path(tempfile.mkdtemp(prefix="pm-"))
         self._options = options(part, self._folder / "c")
@@ -91,7 +109,15 @@ class Ssh:
     def _local(self, argv: tuple[str, ...], data: bytes, timeout_s: float, line: str) -> subprocess.CompletedProcess[bytes]:
         """Run ssh in a session of its own, so that the operator's Ctrl-C does not end it in the middle of a deed."""
         try:
-            return subprocess.run(argv, input=data, capture_output=True, timeout=timeout_s, check=False, start_new_session=True)
+            return subprocess.run(
+                argv,
+                input=data,
+                capture_output=True,
+                timeout=timeout_s,
+                check=False,
+                start_new_session=True,
+                env=self._environment,
+            )
         except subprocess.TimeoutExpired as error:
             raise Unreachable(self.who, f"running {line[:200]}", f"no answer in {timeout_s:g} s") from error
         except FileNotFoundError as error:
@@ -102,7 +128,12 @@ class Ssh:
         with tempfile.TemporaryFile() as errors:
             argv = (*self._argv(), line)
             process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+                env=self._environment,
             )
             try:
                 yield from process.stdout or ()
@@ -113,7 +144,7 @@ class Ssh:
             if code == SSH_FAILED:
                 raise failure(self.who, f"reading {line[:200]}", errors.read())
             if code:
-                raise DeedFailed(f"{self.who}: exit {code} from {line[:200]}: {errors.read()[-500:].decode(errors='replace')}")
+                raise DeedFailed(f"{self.who}: exit {code} from {line[:200]}: {told(errors.read())[:500]}")
 
     def forward(self, address: str, port: int) -> Path:
         """Return a socket here that leads to a port as the host sees it; its name is what libpq looks for."""

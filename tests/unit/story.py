@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from harness.deed import Masker
 from harness.journal import Journal
+from harness.masking import Masker
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,7 @@ import pytest
 
 from harness.check import Check, Outcome
 from harness.cutover import changing, dns
-from harness.cutover.dns import OperatorDeed
-from harness.deed import DnsAnswer, DnsUpdate, Resolve, Role
+from harness.deed import DnsAnswer, DnsUpdate, OperatorDeed, Resolve, Role
 from harness.errors import StoppedForApproval, Unreachable
 from harness.plan import Plan
 from harness.run.driving import drive
@@ -129,7 +128,7 @@ def test_where_nobody_can_be_asked_the_run_stops_and_says_what_to_do() -> None:
         with pytest.raises(StoppedForApproval, match="please point it; once it is done, type the same command again"):
             dns.ask_person(DEED, prompt)
     with pytest.raises(StoppedForApproval):
-        Performer(moving(MANUAL), {}).do(DEED)  # type: ignore[arg-type]  # until harness.deed counts it among the deeds
+        Performer(moving(MANUAL), {}).do(DEED)
 
 
 def test_a_manual_provider_takes_no_update() -> None:

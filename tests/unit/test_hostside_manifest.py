@@ -168,7 +168,7 @@ def test_a_tree_that_is_not_there_is_an_error_without_a_manifest(tmp_path: Path)
     done = run(tmp_path / "missing", "--out", str(tmp_path / "out"))
 
     assert done.returncode == 1
-    assert done.stderr.decode() == f"manifest: {tmp_path / 'missing'}/: No such file or directory\n"
+    assert done.stderr.decode() == f'manifest: "{tmp_path / "missing"}/": No such file or directory\n'
     assert sorted(tmp_path.iterdir()) == []
 
 
@@ -191,5 +191,5 @@ def test_a_file_that_grows_while_it_is_read_is_an_error_that_names_it(tmp_path: 
             said = process.stderr.read().decode()
 
     assert process.returncode == 1
-    assert said == f"manifest: {root}/large: changed while it was read\n"
+    assert said == f'manifest: "{root}/large": changed while it was read\n'
     assert not (tmp_path / "out").exists()
