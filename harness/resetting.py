@@ -29,7 +29,7 @@ def _paths(plan: Plan, source: Config) -> list[str]:
     return [*configs, *(root.path for root in data_roots(source))]
 
 
-def clear_database(plan: Plan, dest: Config, mine: set[str]) -> Act:
+def clear_database(plan: Plan, source: Config, dest: Config, mine: set[str]) -> Act:
     """Drop the dest's database and make it again, empty; raises HalfDone when this run did not make it."""
     login = dest.login(Role.DEST)
     if f"database {login.database}" not in mine:
@@ -37,14 +37,14 @@ def clear_database(plan: Plan, dest: Config, mine: set[str]) -> Act:
     yield replace(admin_sql(plan, Role.DEST, DROP, db=login.database), says=f"drop the database {login.database} on the dest")
     for engine in ENGINES.values():
         if engine.used(dest):
-            yield from engine.prepare(plan, dest)
+            yield from engine.prepare(plan, dest, source)
 
 
 def clear(plan: Plan, source: Config, dest: Config, mine: set[str]) -> Act:
     """Stop the dest core; empty its config, data and database, of this run's making only; remove the dumps that arrived."""
     yield replace(control(plan).stop(Role.DEST), says="stop the dest core")
     if f"database {dest.login(Role.DEST).database}" in mine:
-        yield from clear_database(plan, dest, mine)
+        yield from clear_database(plan, source, dest, mine)
     for path in _paths(plan, source):
         if f"path {path}" in mine:
             yield Command(Role.DEST, ("rm", "-rf", "--one-file-system", "--", path), says=f"remove {path} on the dest")

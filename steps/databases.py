@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness import resetting
 from harness.check import Witness, equal
+from harness.deed import Role
+from harness.sending import claimed
 from steps.words import then, when
 
 if TYPE_CHECKING:
@@ -62,7 +65,12 @@ def dump_arrived(run: Run, plan: Plan, source: Core, engine: Engine) -> None:
     run.look(engine.dump_arrived(plan, source.config, run.state.epoch))
 
 
-@when("the {engine:Engine} dump is restored")
+def clear_restored(run: Run, plan: Plan, source: Core, dest: Core, engine: Engine) -> Act:  # noqa: ARG001 - bound as the act
+    """Make room for the restore where this run made the database."""
+    yield from resetting.clear_database(plan, source.config, dest.config, run.read(claimed(plan, Role.DEST)))
+
+
+@when("the {engine:Engine} dump is restored", clears=clear_restored)
 def restore(run: Run, plan: Plan, source: Core, dest: Core, engine: Engine) -> Act:
     yield from engine.restore(plan, source.config, dest.config, run.state.epoch)
 

@@ -237,7 +237,7 @@ class PostgreSQL:
 
 def _same_rows(name: str, expected: Mapping[str, Any], tables: Mapping[str, Any]) -> Check:
     differing = {table for table in expected.keys() | tables.keys() if expected.get(table) != tables.get(table)}
-    remedy = "empty the dest's database, then run again: users are not on the dest yet"
+    remedy = "run again: what this run restored is cleared first; users are not on the dest yet"
     sides = (_shown(expected), _shown(tables))
     return equal(name, Witness.SQL, *sides, len(tables), len(expected), why=_why(differing), remedy=remedy)
 
