@@ -30,7 +30,7 @@ MASK = "•••"
 SHORTEST_SECRET = 6
 SHORTEST_PERSON = 5
 PSEUDONYM_DIGITS = 12
-# Fields of the journal that hold our own closed vocabulary: what a run is folded from is never changed by what somebody is called.
+# Fields of the journal that hold our own vocabulary: what a run is folded from is never changed by what somebody is called.
 OURS = frozenset(
     {"seq", "time", "kind", "prev", "status", "phase", "outcome", "keyword", "role", "id", "mark", "feature", "scenario", "example"}
     | {"witness", "unsettles", "from", "until"}
@@ -76,7 +76,11 @@ def forms(secret: str) -> set[str]:
 def our_words() -> frozenset[str]:
     """Return the words that this program itself writes: that they are written says nothing of a person who is called so."""
     sources = (file for folder in _folders() for file in folder.iterdir() if file.name.endswith(".py"))
-    return frozenset(word for file in sources for word in re.findall("[a-z]{5,}", file.read_text(encoding="utf-8")))
+    return frozenset(word for file in sources for word in re.findall(r"\b[a-z]{5,}\b", file.read_text(encoding="utf-8")))
+
+
+def _is_ours(word: str) -> bool:
+    return word.isalpha() and word in our_words()
 
 
 def _folders() -> Iterator[Any]:
@@ -99,8 +103,8 @@ class Masker:
     # --- what is learnt
 
     def know(self, *values: str) -> None:
-        """Learn secrets; those shorter than 6 characters are not replaced, as they would blank innocent text."""
-        self._add({form for value in values for form in forms(value)})
+        """Learn secrets; those shorter than 6 characters and words of ours are not replaced, as they would blank innocent text."""
+        self._add({form for value in values if not _is_ours(value) for form in forms(value)})
 
     def _add(self, found: Iterable[str]) -> None:
         by_start: dict[str, set[str]] = {}
@@ -120,7 +124,7 @@ class Masker:
             if not WORD.fullmatch(name):
                 odd += (person, json.dumps(person)[1:-1], json.dumps(person, ensure_ascii=False)[1:-1])
                 continue
-            if len(name) < SHORTEST_PERSON or (name.isalpha() and name in our_words()):
+            if len(name) < SHORTEST_PERSON or _is_ours(name):
                 continue
             for form in {name, quote(name, safe="").lower()}:
                 self._people.add(form)
@@ -164,7 +168,10 @@ class Masker:
     def line(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Return a journal's line, masked where it holds more than our own words."""
         words_too = fields.get("kind") not in COMPARED
-        return {name: value if name in OURS else self.deep(value, words_too=words_too) for name, value in fields.items()}
+        return {
+            name: self._without_secrets(value) if name in OURS and isinstance(value, str) else self.deep(value, words_too=words_too)
+            for name, value in fields.items()
+        }
 
     def error(self, error: HarnessError) -> None:
         """Mask the text of an error, and of those of ours that led to it."""

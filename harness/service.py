@@ -153,10 +153,14 @@ def is_status(plan: Plan, role: Role, expected: str) -> Reading[Check]:
 
 
 def _core_processes(plan: Plan, role: Role) -> Reading[tuple[list[str], int]]:
-    """Return the core's processes (pid and user) and how many processes were seen; Node hides its name, so argv and user tell."""
+    """Return the core's processes (pid and user) and how many processes were seen; Node hides its name, so argv and user tell.
+
+    Where we come as the core's own user, it tells nothing: our shell is its too.
+    """
     listed = yield Ask(Command(role, ("ps", "-eo", "pid=,user:32=,args=")))
     rows = [text.split(None, 2) for text in listed.lines]
-    core = [f"{pid} {user}" for pid, user, args in rows if user == plan.core.user or f"{plan.core.app_path}/" in args]
+    telling = plan.core.user != plan.host(role).ssh.user
+    core = [f"{pid} {user}" for pid, user, args in rows if (telling and user == plan.core.user) or f"{plan.core.app_path}/" in args]
     return core, len(rows)
 
 

@@ -52,9 +52,9 @@ def _read(path: str) -> str:
 
 
 def started(pid: int) -> str:
-    """Return when a process was started, or nothing when there is none."""
+    """Return when a process was started, or nothing when there is none, or only what is left of one (a zombie)."""
     fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    return fields[19] if fields else ""
+    return fields[19] if fields and fields[0] not in {"Z", "X"} else ""
 
 
 def this_process(plan: Plan, run: str) -> Holder:

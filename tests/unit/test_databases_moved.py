@@ -261,4 +261,9 @@ def test_a_planned_change_of_the_roles_name_makes_all_its_own(hosts: Hosts, dest
 
     assert (tables.outcome, objects.outcome) == (Outcome.HELD, Outcome.HELD)
     # Rights that others were given by name are not given again: the operator is told which.
-    assert {name for name in rights.expected if rights.expected[name] != rights.observed.get(name)} == set()
+    told = {name for name in rights.expected if rights.expected[name] != rights.observed.get(name)}
+    assert {name for name in told if not name.startswith("number of ")} == {
+        "grants table public.events",
+        "grants table column public.ids.id",
+        "default grants (the core's role) r public",
+    }

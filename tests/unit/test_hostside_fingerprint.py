@@ -1,25 +1,26 @@
-"""The fingerprint program against a real PostgreSQL, run as hosts run it."""
+"""The programs that read tables and dumps, run as hosts run them, against a real PostgreSQL."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
-import shutil
+import re
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness.host import helper
+from harness.hostside import dumped, fingerprint
+from tests.unit.cluster import Cluster, cluster, programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-SETTINGS = {"TimeZone": "UTC", "DateStyle": "ISO, YMD", "extra_float_digits": "1"}
+SETTINGS = {"TimeZone": "UTC", "DateStyle": "ISO, YMD", "extra_float_digits": "1", "row_security": "off"}
 TABLES = r"""
 CREATE TABLE events (id text PRIMARY KEY, content text, at timestamptz);
 INSERT INTO events VALUES ('a', E'two\nlines', '2026-01-01 12:00+01'), ('b', NULL, NULL), ('c', E'tab\there', NULL);
@@ -27,108 +28,209 @@ CREATE TABLE empty (id int);
 """
 
 
-def programs() -> Path:
-    """Return the folder of PostgreSQL's newest programs."""
-    return max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+COLUMNS = """SELECT string_agg(quote_ident(column_name), ',') FROM information_schema.columns
+              WHERE table_name = 'more' AND is_generated = 'NEVER'"""
+ANEW = """CREATE TABLE kept AS SELECT COLUMNS FROM more; DELETE FROM more;
+          INSERT INTO more (COLUMNS) SELECT COLUMNS FROM kept ORDER BY kept::text DESC; DROP TABLE kept"""
 
 
 @pytest.fixture(scope="module")
-def psql() -> Iterator[list[str]]:
-    """Start a PostgreSQL that listens on a socket only; as root, as the system user postgres."""
-    folder = Path(tempfile.mkdtemp(prefix="fingerprint-"))
-    become = [] if os.getuid() else ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    if become:
-        shutil.chown(folder, "postgres", "postgres")
-    data, options = folder / "data", f"-k {folder} -c listen_addresses= -c fsync=off"
-    control = [*become, str(programs() / "pg_ctl"), "-D", str(data), "-w"]
-    try:
-        initdb = [*become, str(programs() / "initdb"), "-D", str(data), "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C"]
-        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd="/")
-        start = [*control, "-l", str(folder / "log"), "-o", options, "start"]
-        subprocess.run(start, check=True, stdout=subprocess.DEVNULL, cwd="/")
-        argv = [str(programs() / "psql"), "-h", str(folder), "-U", "admin", "-d", "postgres"]
-        subprocess.run([*argv, "-X", "-q", "-v", "ON_ERROR_STOP=1"], input=TABLES.encode(), check=True)
-        yield argv
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=False, stdout=subprocess.DEVNULL, cwd="/")
-        shutil.rmtree(folder)
+def server() -> Iterator[Cluster]:
+    with cluster() as one:
+        yield one
 
 
-def run(
-    psql: list[str], *statements: tuple[str, str], settings: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    asked = {"psql": psql, "settings": SETTINGS if settings is None else settings, "statements": statements}
-    argv = [sys.executable, "-I", "-S", "-", json.dumps(asked)]
+@pytest.fixture
+def psql(server: Cluster) -> Iterator[list[str]]:
+    """Make a database with two tables; returns the argv that leads to it."""
+    server.sql("CREATE DATABASE one")
+    server.sql(TABLES, "one")
+    yield server.psql("one")
+    server.sql("DROP DATABASE one WITH (FORCE)")
+
+
+def run(psql: list[str]) -> subprocess.CompletedProcess[bytes]:
+    argv = [sys.executable, "-I", "-S", "-", json.dumps({"psql": psql, "settings": SETTINGS})]
     return subprocess.run(argv, input=helper("fingerprint"), capture_output=True, check=False, timeout=60)
 
 
-def tables(psql: list[str], *statements: tuple[str, str]) -> dict[str, Any]:
-    done = run(psql, *statements)
+def tables(psql: list[str]) -> dict[str, Any]:
+    done = run(psql)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)["tables"]
     return found
 
 
-def copy(table: str, order: str = "id") -> tuple[str, str]:
-    return table, f"COPY (SELECT * FROM {table} ORDER BY {order}) TO STDOUT"  # noqa: S608 - the tables are ours
-
-
 def test_rows_bytes_and_digest_are_those_of_the_text_that_copy_prints(psql: list[str]) -> None:
     printed = b"a\ttwo\\nlines\t2026-01-01 11:00:00+00\nb\t\\N\t\\N\nc\ttab\\there\t\\N\n"
 
-    found = tables(psql, copy("events"), copy("empty"))
-
-    assert found["events"] == {"rows": 3, "sha256": hashlib.sha256(printed).hexdigest(), "bytes": len(printed)}
-    assert found["empty"] == {"rows": 0, "sha256": hashlib.sha256(b"").hexdigest(), "bytes": 0}
-
-
-def test_one_value_that_differs_changes_the_digest_of_its_table_alone(psql: list[str]) -> None:
-    before = tables(psql, copy("events"), copy("empty"))
-    changed = "COPY (SELECT id, CASE id WHEN 'b' THEN '' ELSE content END, at FROM events ORDER BY id) TO STDOUT"
-
-    after = tables(psql, ("events", changed), copy("empty"))
-
-    assert after["events"]["sha256"] != before["events"]["sha256"]
-    assert after["empty"] == before["empty"]
+    assert tables(psql) == {
+        "events": {"rows": 3, "sha256": hashlib.sha256(printed).hexdigest(), "bytes": len(printed)},
+        "empty": {"rows": 0, "sha256": hashlib.sha256(b"").hexdigest(), "bytes": 0},
+    }
 
 
-def test_a_failure_is_told_by_the_servers_error_line_alone(psql: list[str]) -> None:
-    context = "COPY (SELECT content::int FROM (SELECT content FROM events ORDER BY id DESC LIMIT 1) AS t) TO STDOUT"
+def test_a_database_without_tables_has_no_fingerprint(server: Cluster) -> None:
+    assert tables(server.psql()) == {}
 
-    done = run(psql, copy("events"), ("broken", context))
 
-    assert done.returncode == 1
-    assert done.stdout == b""
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE more (t text PRIMARY KEY, t2 text); INSERT INTO more VALUES ('a', 'x'), ('Z', 'y'), ('é', 'z')",
+        "CREATE TABLE more (d numeric PRIMARY KEY, b boolean); INSERT INTO more VALUES (10, true), (9, false)",
+        "CREATE TABLE more (t text, n int, PRIMARY KEY (n, t)); INSERT INTO more VALUES ('b', 10), ('a', 9), ('B', 10)",
+        "CREATE TABLE more (t int); INSERT INTO more VALUES (1), (1), (2)",
+        "CREATE TABLE more (t int GENERATED ALWAYS AS (1) STORED, u text); INSERT INTO more (u) VALUES ('a'), ('b')",
+        "CREATE TABLE more (p point, r int4range, x xml, iv interval); INSERT INTO more VALUES ('(1,2)', '[1,3)', '<a/>', '1 mon')",
+    ],
+)
+def test_the_order_of_rows_on_the_disk_changes_nothing(server: Cluster, psql: list[str], sql: str) -> None:
+    server.sql(sql, "one")
+    columns = server.sql(COLUMNS, "one")
+    before = tables(psql)["more"]
+
+    server.sql(ANEW.replace("COLUMNS", columns), "one")
+
+    assert before["rows"] > 0
+    assert tables(psql)["more"] == before
+
+
+def test_a_failure_is_told_by_the_servers_error_line_alone(server: Cluster, psql: list[str]) -> None:
+    server.sql("CREATE VIEW v AS SELECT 1; UPDATE pg_class SET relkind = 'r' WHERE relname = 'v'", "one")
+
+    done = run(psql)
+
+    assert (done.returncode, done.stdout) == (1, b"")
     [line] = done.stderr.decode().splitlines()
-    assert line.startswith("fingerprint: table broken: psql ended with exit 3: psql:<stdin>:5: ERROR:")
+    assert line.startswith("fingerprint: table v: psql ended with exit 3: psql:<stdin>:6: ERROR:")
 
 
 def test_context_and_detail_of_the_server_are_dropped(psql: list[str]) -> None:
     raising = "DO $$ BEGIN RAISE 'refused' USING DETAIL = 'jane@example.com', HINT = 'ask jane@example.com'; END $$"
 
-    done = run(psql, ("broken", raising))
+    with pytest.raises(fingerprint.Failed) as failed:
+        fingerprint.fingerprint(psql, fingerprint.script({}, raising), "table events")
 
-    assert done.stderr.decode() == "fingerprint: table broken: psql ended with exit 3: psql:<stdin>:5: ERROR:  refused\n"
+    assert f"{failed.value}" == "table events: psql ended with exit 3: psql:<stdin>:2: ERROR:  refused"
+
+
+def test_a_timeout_of_the_database_itself_does_not_cut_a_long_query_short(server: Cluster, psql: list[str]) -> None:
+    server.sql("ALTER DATABASE one SET statement_timeout TO '300ms'")
+    slow = "COPY (SELECT pg_sleep(0.5)) TO STDOUT"
+
+    found = fingerprint.fingerprint(psql, fingerprint.script({"statement_timeout": "0"}, slow), "slow")
+
+    assert found["rows"] == 1
+    with pytest.raises(fingerprint.Failed, match="statement timeout"):
+        fingerprint.fingerprint(psql, fingerprint.script({}, slow), "slow")
+
+
+def test_rows_on_another_server_are_an_error_that_names_the_table(server: Cluster, psql: list[str]) -> None:
+    server.sql("CREATE EXTENSION file_fdw; CREATE SERVER far FOREIGN DATA WRAPPER file_fdw", "one")
+    server.sql("CREATE FOREIGN TABLE strange (t text) SERVER far OPTIONS (filename '/etc/hostname')", "one")
+
+    done = run(psql)
+
+    assert done.returncode == 1
+    assert b"fingerprint: foreign table strange: its rows lie on another server" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("sql", "cause"),
+    [
+        ("REVOKE ALL ON empty FROM stranger", "table empty: .*permission denied for table empty"),
+        (
+            "GRANT SELECT ON ALL TABLES IN SCHEMA public TO stranger; ALTER TABLE events ENABLE ROW LEVEL SECURITY",
+            "table events: .*row-level security",
+        ),
+    ],
+)
+def test_what_may_not_be_read_whole_is_an_error_that_names_the_table(
+    server: Cluster, psql: list[str], sql: str, cause: str
+) -> None:
+    server.sql("CREATE ROLE stranger LOGIN; GRANT SELECT ON events TO stranger", "one")
+    try:
+        server.sql(sql, "one")
+        done = run([*psql[:-4], "-U", "stranger", *psql[-2:]])
+    finally:
+        server.sql("DROP OWNED BY stranger; DROP ROLE stranger", "one")
+
+    assert done.returncode == 1
+    assert re.search(cause, done.stderr.decode())
 
 
 def test_a_server_that_does_not_answer_is_an_error(psql: list[str]) -> None:
-    done = run([psql[0], "-h", "/nowhere", "-d", "postgres"], copy("events"))
+    done = run([psql[0], "-h", "/nowhere", "-d", "postgres"])
 
     assert done.returncode == 1
-    assert "fingerprint: table events: psql ended with exit 2: psql: error: connection to server" in done.stderr.decode()
+    assert "fingerprint: list of the tables: psql ended with exit 2: psql: error: connection to server" in done.stderr.decode()
 
 
-def test_a_program_that_is_not_there_is_an_error(psql: list[str]) -> None:
-    assert psql
-    done = run(["/nowhere/psql"], copy("events"))
+def test_a_program_that_is_not_there_is_an_error() -> None:
+    done = run(["/nowhere/psql"])
 
     assert done.returncode == 1
     assert done.stderr.decode() == "fingerprint: [Errno 2] No such file or directory: '/nowhere/psql'\n"
 
 
 def test_nothing_can_be_written(psql: list[str]) -> None:
-    done = run(psql, ("events", "DELETE FROM events"))
+    with pytest.raises(fingerprint.Failed, match="read-only transaction"):
+        fingerprint.fingerprint(psql, fingerprint.script({}, "DELETE FROM events"), "events")
 
-    assert done.returncode == 1
-    assert "read-only transaction" in done.stderr.decode()
-    assert tables(psql, copy("events"))["events"]["rows"] == 3
+    assert tables(psql)["events"]["rows"] == 3
+
+
+SCRIPT = b"""
+SET client_encoding = 'UTF8';
+COPY public.events (id, content) FROM stdin;
+a\tone
+b\tCOPY public.other (id) FROM stdin;
+\\.
+COPY "Other"."odd
+name (1)" ("t") FROM stdin;
+x
+\\.
+COPY public.zero  FROM stdin;
+
+
+\\.
+SELECT pg_catalog.setval('s', 1);
+"""
+
+
+def test_rows_are_counted_in_a_script_of_data() -> None:
+    assert dumped.counted(io.BytesIO(SCRIPT)) == {"events": 2, '"Other"."odd\nname (1)"': 1, "zero": 2}
+
+
+def test_a_row_longer_than_a_piece_is_one_row() -> None:
+    long = b"x" * (3 * dumped.PIECE_BYTES)
+
+    assert dumped.counted(io.BytesIO(b"COPY public.t (c) FROM stdin;\n" + long + b"\n\\.\n")) == {"t": 1}
+
+
+@pytest.mark.parametrize("end", [b"a\n", b"", b"\\."])
+def test_a_script_that_ends_within_a_table_is_an_error(end: bytes) -> None:
+    with pytest.raises(EOFError, match="within a table"):
+        dumped.counted(io.BytesIO(b"COPY public.t (c) FROM stdin;\n" + end))
+
+
+def counted(path: Path) -> subprocess.CompletedProcess[bytes]:
+    """Count a dump's rows as hosts do."""
+    argv = [sys.executable, "-I", "-S", "-", str(path), str(programs() / "pg_restore"), "--data-only", "-f", "-"]
+    return subprocess.run(argv, input=helper("dumped"), capture_output=True, check=False, timeout=60)
+
+
+def test_a_dump_is_counted_without_a_server_and_cut_short_it_is_an_error(server: Cluster, psql: list[str], tmp_path: Path) -> None:
+    assert psql
+    server.sql("INSERT INTO events SELECT g::text, repeat(md5(g::text), 20) FROM generate_series(1, 5000) g", "one")
+    dump = tmp_path / "one.dump"
+    with dump.open("wb") as out:
+        subprocess.run([str(programs() / "pg_dump"), "-Fc", "-d", "one"], check=True, stdout=out, env=server.environment)
+    whole = counted(dump)
+    dump.write_bytes(dump.read_bytes()[:-500])
+    cut = counted(dump)
+
+    assert json.loads(whole.stdout) == {"events": 5003, "empty": 0}
+    assert (cut.returncode, cut.stdout) == (1, b"")
+    assert cut.stderr.startswith(b"dumped: the dump ")
