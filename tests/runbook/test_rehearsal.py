@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gherkin.parser import Parser
@@ -30,13 +31,20 @@ def listeners(address: str) -> list[str]:
     return [line for line in listed.splitlines() if f"{network}." in line]
 
 
+def scenarios(children: list[Any]) -> list[Any]:
+    """Return the scenarios below a feature or rule."""
+    found = []
+    for child in children:
+        found += scenarios(child["rule"]["children"]) if "rule" in child else [child["scenario"]] if "scenario" in child else []
+    return found
+
+
 def rows(path: Path) -> int:
     """Return how many scenarios a feature has, each row of Examples being one."""
-    children = Parser().parse(path.read_text(encoding="utf-8"))["feature"]["children"]
-    scenarios = [
-        one for child in children for one in (child["rule"]["children"] if "rule" in child else [child]) if "scenario" in one
-    ]
-    return sum(max(1, sum(len(table["tableBody"]) for table in one["scenario"]["examples"])) for one in scenarios)
+    document: Any = Parser().parse(path.read_text(encoding="utf-8"))
+    return sum(
+        max(1, sum(len(table["tableBody"]) for table in one["examples"])) for one in scenarios(document["feature"]["children"])
+    )
 
 
 def test_a_core_is_moved_end_to_end(rehearsal: Rehearsal) -> None:
@@ -57,7 +65,7 @@ def test_a_core_is_moved_end_to_end(rehearsal: Rehearsal) -> None:
     assert report.stat().st_mode & 0o777 == 0o600
     assert [path for path in (rehearsal.worlds / "worlds").iterdir() if path.is_dir()] == []
     assert host_processes(rehearsal.folder) == []
-    address = next(re.search(r"127\.\d+\.\d+\.3", line["deed"]) for line in rehearsal.lines if "rsync" in line.get("deed", ""))
+    address = re.search(r"127\.\d+\.\d+\.3", rehearsal.lines[0]["hosts"])
     assert address
     assert listeners(address[0]) == []
 
