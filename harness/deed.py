@@ -180,11 +180,7 @@ class PinnedKeys:
 
 @dataclass(frozen=True, slots=True)
 class Learn:
-    """Not a deed: from here on these values are masked in everything that is recorded, printed or raised.
-
-    `people` are what people are called by (user names, user ids, e-mail addresses), `below` folders whose inner paths are theirs:
-    keyed pseudonyms stand for them.
-    """
+    """Not a deed: from here on masked are these secrets, what people are called by, and paths below users' folders."""
 
     secrets: tuple[Secret, ...] = ()
     people: tuple[str, ...] = field(default=(), repr=False)
@@ -257,13 +253,15 @@ class CommandResult:
         """Return the last lines of both streams that may be shown: nothing of a private command, no server's details, no rows."""
         if self.command.private:
             return ""
-        streams = (cleaned(stream.decode(errors="replace"))[0] for stream in (self.out, self.err))
-        return "\n".join("\n".join(lines[-TAIL_LINES:]) for lines in streams if lines)
+        return "\n".join("\n".join(lines[-TAIL_LINES:]) for lines, _ in self._cleaned() if lines)
 
     @property
     def is_told_whole(self) -> bool:
         """Whether the tail leaves nothing out but earlier lines."""
-        return not (self.command.private or any(cleaned(stream.decode(errors="replace"))[1] for stream in (self.out, self.err)))
+        return not (self.command.private or any(left_out for _, left_out in self._cleaned()))
+
+    def _cleaned(self) -> list[tuple[list[str], int]]:
+        return [cleaned(stream.decode(errors="replace")) for stream in (self.out, self.err)]
 
 
 @dataclass(frozen=True, slots=True)

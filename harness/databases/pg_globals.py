@@ -27,6 +27,7 @@ FAILED = 3  # psql's exit code when the server refuses a statement
 # Settings that are lists of names: each element is quoted on its own (as pg_dumpall does it).
 LISTS = frozenset({"search_path", "session_preload_libraries", "local_preload_libraries", "temp_tablespaces"})
 ELEMENT = re.compile(r'"((?:[^"]|"")*)"|([^\s,"]+)')
+NAMED = "other roles that are named in the database"
 PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin"}
 ATTRIBUTES = {
     "rolsuper": "SUPERUSER",
@@ -53,6 +54,7 @@ SELECT json_build_object(
   'rights', (SELECT coalesce(json_agg(json_build_array(CASE g.rolname WHEN r.rolname THEN '' ELSE g.rolname END, a.privilege_type,
        a.is_grantable) ORDER BY g.rolname COLLATE "C", a.privilege_type), '[]')
      FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) AS a LEFT JOIN pg_roles g ON g.oid = a.grantee),
+  'roles', (SELECT json_agg(rolname) FROM pg_roles),
   'others', (SELECT coalesce(json_agg(o.rolname ORDER BY o.rolname COLLATE "C"), '[]') FROM pg_roles o
     WHERE o.oid <> r.oid AND o.rolname !~ '^pg_' AND (
           EXISTS (SELECT FROM pg_shdepend s WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = o.oid AND (s.dbid = d.oid
@@ -210,6 +212,7 @@ def _right(grantee: str | None, privilege: str, grantable: bool) -> str:
 def check(source: Mapping[str, Any], dest: Mapping[str, Any]) -> list[Check]:
     """Compare both hosts: the role, the database, their settings; and whether the dest's collation is its library's."""
     expected, observed = told(source), told(dest)
+    expected[NAMED], observed[NAMED] = source["others"], [name for name in source["others"] if name in dest["roles"]]
     values = {f"{where}: {name}": text for where, name, text in source["settings"]}
     for where, name, text in dest["settings"]:
         if "." in name and values.get(f"{where}: {name}", text) != text:

@@ -14,6 +14,7 @@ from harness.deed import Role
 from harness.errors import HarnessError, Refused, Stuck
 from harness.host import Host
 from harness.journal import Journal, read
+from harness.people import known_people
 from harness.plan import SecretReference
 from harness.run import Run
 from harness.run.adopting import adopt
@@ -23,7 +24,7 @@ from harness.run.folder import RunFolder, folders, this_process
 from harness.run.mending import mend
 from harness.run.performing import Performer
 from harness.run.telling import state_block
-from harness.transport.ssh import Ssh
+from harness.transport.ssh import Ssh, secret_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -112,7 +113,10 @@ def begin(plan: Plan, setting: Setting, listener: Callable[[Line], None]) -> Ses
 
     Raises Unreachable, LockHeld or PlanError; the locks taken so far are given back.
     """
-    hosts = {role: Host(role, plan.host(role).ssh, Ssh(role, plan.host(role).ssh), plan.run_folder) for role in Role}
+    hosts = {
+        role: Host(role, plan.host(role).ssh, Ssh(role, plan.host(role).ssh, secret_variables(plan)), plan.run_folder)
+        for role in Role
+    }
     performer = Performer(plan, hosts, setting.prompt)
     locks: list[tuple[RunFolder, int]] = []
     try:
@@ -135,6 +139,8 @@ def begin(plan: Plan, setting: Setting, listener: Callable[[Line], None]) -> Ses
     try:
         _take_up(session)
     except BaseException as error:
+        if isinstance(error, HarnessError):
+            journal.masker.error(error)
         state = state_block(run, performer, setting.command, 1)
         run.journal.append("verdict", status="red", text=str(error) or type(error).__name__, state=state, closes=False)
         release(session)
@@ -199,7 +205,8 @@ def _take_up(session: Session) -> None:
             run.note(f"waited for a deed that a killed run had begun on the {folder.host.role}: {deed}")
     run.doing.kept_too = session.keep
     run.before_mark = session.copy
-    run.read(effective(run.plan, Role.SOURCE))
+    if source := run.read(effective(run.plan, Role.SOURCE)):
+        run.read(known_people(run.plan, source))
     mend(run)
 
 

@@ -93,7 +93,7 @@ def test_killed_twice_and_cut_off_once_the_same_command_ends_green_and_no_deed_r
     assert "dest is unreachable" in rehearsal.cause() or "ssh" in rehearsal.cause()
     assert "mend the cause, then type again" in rehearsal.printed
 
-    service(rehearsal, "dest", "start", "sshd")
+    # The hosts were powered off; the same command powers them on, and sshd starts with its host.
     world = rehearsal.world
     assert rehearsal.run() == 0, rehearsal.printed[-3000:]
     assert not world.exists()

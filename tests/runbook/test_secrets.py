@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fixtures.hosts.world import World
 from harness.configuration import flat
 from harness.deed import Command, Role
 from harness.host import Host
@@ -119,11 +120,13 @@ def sql(rehearsal: Rehearsal, role: Role, text: str, database: str = "pryv") -> 
 
 
 @contextmanager
-def powered_on(rehearsal: Rehearsal) -> Iterator[None]:
+def powered_on(rehearsal: Rehearsal) -> Iterator[World]:
     """Have the hosts running between two attempts, and let the next one find them so."""
     world = rehearsal.reopened()
-    yield
-    world.keep("the test")
+    try:
+        yield world
+    finally:
+        world.keep("the test")
 
 
 def program(rehearsal: Rehearsal, text: str) -> Path:
@@ -217,10 +220,9 @@ def full_disk(rehearsal: Rehearsal, _password: str) -> int:
     with powered_on(rehearsal):
         rehearsal.inside("dest", "sh", "-c", FILL)
     code = rehearsal.run()
-    world = rehearsal.reopened()
-    world.power_off("dest")
-    world.power_on()
-    world.keep("the test")
+    with powered_on(rehearsal) as world:
+        world.power_off("dest")
+        world.power_on()
     return code
 
 

@@ -12,35 +12,25 @@ from harness.databases import ENGINES, pg_globals
 from harness.deed import Role
 from harness.errors import Unreachable
 from tests.plans import plan
-from tests.unit.cluster import Cluster, Hosts, cluster, rich
+from tests.unit.cluster import RICH, Cluster, Hosts, cluster, rich
 from tests.unit.test_databases_compared import OTHER_ORDER, config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.check import Check
+    from harness.deed import Measured
 
 ENGINE = ENGINES["PostgreSQL"]
 CONFIG = config("rich")
 PASSWORD = "secret-password"  # the one in `config`
-SETTINGS = """
-ALTER ROLE pryv SET search_path TO "$user", public, "odd one";
-ALTER ROLE pryv CONNECTION LIMIT 40 CREATEDB VALID UNTIL '2036-01-01';
-ALTER ROLE pryv SET work_mem TO '7MB';
-ALTER ROLE pryv IN DATABASE rich SET statement_timeout TO '30s';
-ALTER DATABASE rich SET app.secret TO 'nobody''s business';
-ALTER DATABASE rich CONNECTION LIMIT 77;
-REVOKE CONNECT ON DATABASE rich FROM PUBLIC;
-GRANT CONNECT ON DATABASE rich TO reader;
-CREATE ROLE club;
-GRANT club TO pryv WITH ADMIN OPTION;
-ALTER ROLE pryv NOLOGIN;
-"""
+SETTINGS = RICH.with_name("settings.sql").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[Hosts]:
-    logs = ("log_statement=all", "log_min_duration_statement=0", "log_connections=on")
+    keeps = "shared_preload_libraries=pg_stat_statements"
+    logs = ("log_statement=all", "log_min_duration_statement=0", "log_transaction_sample_rate=1", keeps)
     with cluster() as source, cluster(*logs) as dest:
         rich(source)
         source.sql(SETTINGS)
@@ -57,6 +47,11 @@ def dest(hosts: Hosts) -> Iterator[Cluster]:
     one.sql("DROP DATABASE IF EXISTS rich WITH (FORCE)")
     for role in ("pryv", "reader", '"Odd role"', "club"):
         one.sql(f"DROP ROLE IF EXISTS {role}")
+
+
+def at_rest(hosts: Hosts) -> dict[str, Measured]:
+    """Return what was measured on the source."""
+    return {name: one for (role, name), one in hosts.measured.items() if role is Role.SOURCE}
 
 
 def prepared(hosts: Hosts) -> list[Check]:
@@ -84,7 +79,7 @@ def dumped(hosts: Hosts) -> None:
 
 def test_no_database_yet_is_absent(hosts: Hosts, dest: Cluster) -> None:
     assert dest.sql("SELECT count(*) FROM pg_database WHERE datname = 'rich'") == "0"
-    measured = {name: one for (role, name), one in hosts.measured.items() if role is Role.SOURCE}
+    measured = at_rest(hosts)
 
     [prepared_] = hosts.drive(ENGINE.empty_and_owned(plan(), CONFIG, CONFIG))
     [arrived] = hosts.drive(ENGINE.arrived_unchanged(plan(), CONFIG, measured))
@@ -112,6 +107,7 @@ def test_role_and_database_are_made_as_on_the_source_but_may_sign_in(hosts: Host
         "role: search_path": '"$user", public, "odd one"',
         "role: work_mem": "7MB",
         "database: app.secret": "(not shown)",
+        "other roles that are named in the database": ["Odd role", "reader"],
     }
     assert dest.sql("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'pryv'") == "t"
     assert dest.sql("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'reader'") == "f"
@@ -130,6 +126,7 @@ def test_preparing_again_takes_away_what_the_source_has_not(hosts: Hosts, dest: 
     [
         ("ALTER ROLE pryv CONNECTION LIMIT 3", "attributes of the role"),
         ("ALTER ROLE pryv NOINHERIT", "attributes of the role"),
+        ("REVOKE CONNECT ON DATABASE rich FROM reader; DROP ROLE reader", "other roles that are named in the database"),
         ("REVOKE club FROM pryv", "roles it is a member of"),
         ("ALTER ROLE pryv SET work_mem TO '8MB'", "role: work_mem"),
         ("ALTER ROLE pryv IN DATABASE rich RESET statement_timeout", "role in database: statement_timeout"),
@@ -152,10 +149,9 @@ def test_each_difference_of_role_and_database_is_red(hosts: Hosts, dest: Cluster
 
 
 def test_a_locale_that_the_dest_has_not_is_told_with_what_to_do(hosts: Hosts, dest: Cluster) -> None:
-    assert dest.sql("SELECT 1") == "1"
     found = pg_globals.read(hosts.clusters[Role.SOURCE].run(pg_globals.command(plan(), CONFIG.login(Role.SOURCE))))
     found["database"]["datcollate"] = "xx_XX.UTF-8"
-    hosts.drive(item for item in (pg_globals.set_role(plan(), found, CONFIG.login(Role.DEST)),))
+    dest.run(pg_globals.set_role(plan(), found, CONFIG.login(Role.DEST)))
     refused = pg_globals.new_database(plan(), found, CONFIG.login(Role.DEST))
 
     with pytest.raises(pg_globals.NotMadeError, match=r'invalid .*locale name: "xx_XX.UTF-8"\nmake the locale xx_XX.UTF-8 there'):
@@ -163,12 +159,18 @@ def test_a_locale_that_the_dest_has_not_is_told_with_what_to_do(hosts: Hosts, de
 
 
 def test_the_password_reaches_no_log_of_a_server_that_logs_everything(hosts: Hosts, dest: Cluster) -> None:
+    dest.sql("CREATE EXTENSION pg_stat_statements")
     prepared(hosts)
 
     log = (dest.folder / "log").read_text()
+    kept = dest.sql("SELECT query FROM pg_stat_statements")
+    dest.sql("DROP EXTENSION pg_stat_statements")
 
     assert "CREATE DATABASE rich" in log
-    assert PASSWORD not in log
+    assert "CREATE DATABASE rich" in kept
+    for secret in (PASSWORD, "nobody"):
+        assert secret not in log
+        assert secret not in kept
     assert all(PASSWORD not in f"{command} {command!r}" for command in hosts.done)
 
 
@@ -185,7 +187,7 @@ def test_a_statement_with_the_password_that_fails_is_not_logged_either(dest: Clu
 
 def test_a_database_moves_with_owners_rights_and_all(hosts: Hosts, dest: Cluster) -> None:
     moved(hosts)
-    measured = {name: one for (role, name), one in hosts.measured.items() if role is Role.SOURCE}
+    measured = at_rest(hosts)
 
     in_dump = hosts.drive(ENGINE.dump_complete(plan(), CONFIG, 1, measured["PostgreSQL"]))
     arrived = hosts.drive(ENGINE.arrived_unchanged(plan(), CONFIG, measured))
@@ -200,6 +202,27 @@ def test_a_database_moves_with_owners_rights_and_all(hosts: Hosts, dest: Cluster
     assert [check.outcome for check in arrived] == [Outcome.HELD] * 3
     assert (owned.outcome, before.outcome) == (Outcome.HELD, Outcome.ABSENT)
     assert dest.sql("SELECT tableowner FROM pg_tables WHERE tablename = 'events'", "rich") == "pryv"
+
+
+@pytest.mark.parametrize(
+    ("sql", "table", "observed"),
+    [
+        ("DELETE FROM events WHERE id = 'Bé2'", "events", "49 rows "),
+        ("DROP TABLE fast", "fast", ""),
+        ("CREATE TABLE more (id int)", "more", "0 rows "),
+    ],
+)
+def test_a_table_that_differs_is_told_with_its_rows(hosts: Hosts, dest: Cluster, sql: str, table: str, observed: str) -> None:
+    moved(hosts)
+    dest.sql(sql, "rich")
+    measured = at_rest(hosts)
+
+    check = hosts.drive(ENGINE.arrived_unchanged(plan(), CONFIG, measured))[0]
+
+    assert check.outcome is Outcome.NOT_HELD
+    assert {name for name in check.expected | check.observed if check.expected.get(name) != check.observed.get(name)} == {table}
+    assert check.observed.get(table, "").startswith(observed)
+    assert (table != "events") or check.why == "an event is what a user stored"
 
 
 @pytest.mark.parametrize(
@@ -254,7 +277,7 @@ def test_a_planned_change_of_the_roles_name_makes_all_its_own(hosts: Hosts, dest
     dumped(hosts)
     try:
         hosts.drive(ENGINE.restore(plan(), CONFIG, renamed, 1))
-        measured = {name: one for (role, name), one in hosts.measured.items() if role is Role.SOURCE}
+        measured = at_rest(hosts)
         tables, objects, rights = hosts.drive(ENGINE.arrived_unchanged(plan(), renamed, measured))
     finally:
         dest.sql("DROP DATABASE rich WITH (FORCE); DROP ROLE pryv2")
