@@ -62,7 +62,7 @@ def _rights(acl: str) -> str:
 
 
 def _options(options: str) -> str:
-    """Return the options as text, but for pg_attver: the server's own count of changes since 15.20, which pg_dump leaves out too."""
+    """Return the options as text, but for pg_attver: the server's own count of changes since 15.20; pg_dump leaves it out too."""
     return f"(SELECT string_agg(o, ', ' ORDER BY o COLLATE \"C\") FROM unnest({options}) AS o WHERE left(o, 10) <> 'pg_attver=')"
 
 

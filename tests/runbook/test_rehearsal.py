@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from gherkin.parser import Parser
 
 from fixtures import faults
 from tests.runbook.rehearsing import ROOT, Rehearsal, service
+from tests.runbook.test_words_hold import SEED
 
 pytestmark = pytest.mark.rehearsal
 
@@ -103,7 +105,13 @@ def test_killed_twice_and_cut_off_once_the_same_command_ends_green_and_no_deed_r
     assert set(rehearsal.statuses().values()) <= {"green", "settled"}
 
 
-@pytest.mark.parametrize("name", sorted(faults.FAULTS))
+def sample() -> list[str]:
+    """Return the first fault and the first control, and three others, other ones each day."""
+    first = ["other-mtimes", "row-missing"]
+    return [*first, *random.Random(SEED).sample(sorted(faults.FAULTS.keys() - set(first)), 3)]  # noqa: S311 - a sample, not a secret
+
+
+@pytest.mark.parametrize("name", sample())
 def test_a_fault_is_red_first_at_its_check_with_its_message_and_a_control_is_green(rehearsal: Rehearsal, name: str) -> None:
     fault = faults.FAULTS[name]
 
