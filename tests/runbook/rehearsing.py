@@ -142,7 +142,13 @@ class Rehearsal:
         log = self.world / host / "fs" / "var" / "log" / f"slow-{name}.log"
         log.touch()
         log.chmod(0o666)
-        program.write_text(SLOW.format(name=name, seconds=seconds, program=f"/usr/lib/postgresql/15/bin/{name}"))
+        program.write_text(
+            SLOW.format(
+                name=name,
+                seconds=seconds,
+                program=f"/usr/lib/postgresql/15/bin/{name}" if name.startswith("pg_") else f"/usr/bin/{name}",
+            )
+        )
         program.chmod(0o755)
 
     def slow_log(self, host: str, name: str) -> list[str]:

@@ -162,9 +162,9 @@ def test_ctrl_c_once_finishes_the_deed_and_twice_ends_it(rehearsal: Rehearsal) -
     assert [line.split()[0] for line in rehearsal.slow_log("dest", "pg_restore")] == ["begin", "end"]
     assert "source  frozen since" in rehearsal.printed
 
-    rehearsal.slow_down("dest", "vacuumdb", 30)
+    rehearsal.slow_down("source", "rsync", 30)
     rehearsal.begin()
-    rehearsal.until(lambda: rehearsal.slow_log("dest", "vacuumdb"), "the statistics")
+    rehearsal.until(lambda: rehearsal.slow_log("source", "rsync"), "the files")
     began = time.monotonic()
     rehearsal.process.send_signal(signal.SIGINT)
     time.sleep(0.3)
@@ -172,9 +172,9 @@ def test_ctrl_c_once_finishes_the_deed_and_twice_ends_it(rehearsal: Rehearsal) -
     assert rehearsal.end() == 1, rehearsal.printed[-3000:]
     assert time.monotonic() - began < 20
     assert "ended by the operator" in rehearsal.printed
-    assert [line.split()[0] for line in rehearsal.slow_log("dest", "vacuumdb")] == ["begin"]
+    assert [line.split()[0] for line in rehearsal.slow_log("source", "rsync")] == ["begin"]
 
-    rehearsal.speed_up("dest", "vacuumdb")
+    rehearsal.speed_up("source", "rsync")
     assert rehearsal.run() == 0, rehearsal.printed[-3000:]
 
 
