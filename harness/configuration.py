@@ -152,6 +152,14 @@ def effective(plan: Plan, role: Role) -> Reading[Config | None]:
     return config
 
 
+def of_source(plan: Plan) -> Reading[Config]:
+    """Read the effective config of the source's core; raises ConfigError when it has none."""
+    config = yield from effective(plan, Role.SOURCE)
+    if config is None:
+        raise ConfigError(f"the source has no config in {', '.join(plan.core.config_paths)}")
+    return config
+
+
 def _parsed(path: str, text: str) -> dict[str, Any]:
     try:
         values = yaml.safe_load(text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.configuration import Config, ConfigError, effective
+from harness.configuration import Config, of_source
 from harness.deed import Role
 from harness.errors import Refused
 
@@ -45,10 +45,7 @@ def plan(run: Run) -> Plan:
 @pytest.fixture(scope="session")
 def source(run: Run) -> Core:
     """Return the source core, its effective config read when first asked for."""
-    config = run.read(effective(run.plan, Role.SOURCE))
-    if config is None:
-        raise ConfigError(f"the source has no config in {', '.join(run.plan.core.config_paths)}")
-    return Core(Role.SOURCE, config)
+    return Core(Role.SOURCE, run.read(of_source(run.plan)))
 
 
 @pytest.fixture(scope="session")

@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING
 
 from harness import files, resetting, seal
 from harness.check import Outcome
-from harness.configuration import effective
+from harness.configuration import of_source
 from harness.databases import ENGINES
 from harness.deed import Measured, Role
-from harness.errors import HarnessError
 from harness.run.driving import drive
 from harness.run.standing import BOOT, FROZEN, SEALED, SERVES, in_force
 from harness.run.values import Scenario
 from harness.sending import claimed
 
 if TYPE_CHECKING:
-    from harness.configuration import Config
     from harness.run import Run
 
 SCENARIO = Scenario("Taking up an earlier attempt", "What is known of both hosts is still so")
@@ -62,16 +60,9 @@ def _look_again(run: Run, name: str) -> None:
     run.break_fact(name, next(fact.unsettles for fact in run.standing if fact.name == name))
 
 
-def _source(run: Run) -> Config:
-    config = run.read(effective(run.plan, Role.SOURCE))
-    if config is None:
-        raise HarnessError("the source's config is gone")
-    return config
-
-
 def _measure_again(run: Run, cause: str) -> None:
     """Measure the source again beside what was measured at rest, which stays in the record."""
-    before, source = run.state.measured, _source(run)
+    before, source = run.state.measured, run.read(of_source(run.plan))
     taken: dict[str, Measured] = {}
 
     def perform(wanted: object) -> object:
@@ -98,7 +89,7 @@ def _measure_again(run: Run, cause: str) -> None:
 def _end_epoch(run: Run, reason: str) -> None:
     """Clear the dest of what this run made there, and let the freeze be done anew."""
     run.note(f"this epoch is over: {reason}; the dest is cleared and the source is frozen anew")
-    source = _source(run)
+    source = run.read(of_source(run.plan))
     dest = source.changed(run.plan.planned_changes)
     drive(resetting.clear(run.plan, source, dest, run.read(claimed(run.plan, Role.DEST))), run.doing.do)
     run.mark("T_reset")

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 from harness import configuration, preflight, seal, service, verification
 from harness.check import Check, Witness, equal
 from harness.deed import Ask, Command, Role
-from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.configuration import Config
     from harness.deed import CommandResult, Reading
     from harness.plan import Plan
     from harness.run.fold import State
@@ -50,13 +48,6 @@ def begun_by(scenario: str, state: State, standing: tuple[Standing, ...]) -> lis
     return [fact for fact in standing if fact.since == scenario and fact.name not in state.facts]
 
 
-def _source(plan: Plan) -> Reading[Config]:
-    config = yield from configuration.effective(plan, Role.SOURCE)
-    if config is None:
-        raise HarnessError("the source's config is gone")
-    return config
-
-
 def _pinned(_plan: Plan, _state: State) -> Reading[list[Check]]:
     source = yield from preflight.keys_are_pinned(Role.SOURCE)
     dest = yield from preflight.keys_are_pinned(Role.DEST)
@@ -68,7 +59,7 @@ def _frozen(plan: Plan, _state: State) -> Reading[list[Check]]:
 
 
 def _sealed(plan: Plan, state: State) -> Reading[list[Check]]:
-    config = yield from _source(plan)
+    config = yield from configuration.of_source(plan)
     whole = yield from seal.is_whole(plan, config, state.measured)
     return [whole]
 
@@ -78,7 +69,7 @@ def _dest_stopped(plan: Plan, _state: State) -> Reading[list[Check]]:
 
 
 def _config(plan: Plan, _state: State) -> Reading[list[Check]]:
-    config = yield from _source(plan)
+    config = yield from configuration.of_source(plan)
     found = yield from configuration.differs_only_as_planned(plan, config)
     return [found]
 
@@ -97,7 +88,7 @@ def _not_rebooted(_plan: Plan, state: State) -> Reading[list[Check]]:
 
 
 def _serves(plan: Plan, _state: State) -> Reading[list[Check]]:
-    config = yield from _source(plan)
+    config = yield from configuration.of_source(plan)
     found = yield from verification.ready(config, Role.DEST)
     return [found]
 
