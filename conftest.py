@@ -22,6 +22,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--plan", type=Path, help="a plan (migration.yml) of disposable hosts; without it, a rehearsal makes its own")
     group.addoption("--live", metavar="CHANGE", help="refused in this version: live runs are not built yet")
     group.addoption("--hosts", choices=("loopback",), default="loopback", help="which rehearsal hosts are made")
+    group.addoption("--core-tree", type=Path, metavar="DIR", help="rehearse with a real core: a native checkout, built")
+    group.addoption("--node", type=Path, metavar="BIN", help="the node that runs it")
     group.addoption("--worlds", type=Path, default=ROOT / ".rehearsal", help="where rehearsal hosts lie")
     group.addoption("--reports", type=Path, default=ROOT / "reports", help="where the record goes")
     group.addoption("--fresh", action="store_true", help="rehearse on new hosts, whatever was kept")

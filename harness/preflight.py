@@ -184,10 +184,13 @@ def backup_is_fresh(plan: Plan) -> Check:
 
 
 def install(plan: Plan) -> Act:
-    """Install the source's own tree of the core on the dest (copy-tree); its config is sent on its own."""
+    """Install the source's own tree of the core on the dest (copy-tree); its config is sent on its own.
+
+    Links stay links: a tree's packages link to each other (npm workspaces), and a copy in their place is another package.
+    """
     yield from claim(plan, Role.DEST, f"path {plan.core.app_path}")
     excludes = tuple(f"--exclude={pattern}" for pattern in INSTALL_EXCLUDES)
-    yield send(plan, f"{plan.core.app_path}/", options=("--delete", *excludes), lasting="install")
+    yield send(plan, f"{plan.core.app_path}/", options=("--delete", *excludes), links="--links", lasting="install")
 
 
 def same_version(plan: Plan) -> Reading[list[Check]]:

@@ -119,13 +119,13 @@ def shell_to_dest(plan: Plan) -> str:
     return f"ssh -p {plan.dest.ssh.port} -i {folder}/key {flags}"
 
 
-def send(plan: Plan, path: str, *, options: tuple[str, ...] = (), lasting: str = "") -> Command:
+def send(plan: Plan, path: str, *, options: tuple[str, ...] = (), links: str = "--copy-links", lasting: str = "") -> Command:
     """Return the rsync, run on the source, that sends a path to the same place on the dest.
 
     The guide's --archive --copy-links, without --compress (pictures do not shrink), and with --modify-window=-1: rsync's quick
-    check sees whole seconds, and a SQLite WAL changes within one without changing its size.
+    check sees whole seconds, and a SQLite WAL changes within one without changing its size. With --links as `links` they stay.
     """
-    flags = ("--archive", "--copy-links", "--modify-window=-1", "--mkpath", "--stats", *options)
+    flags = ("--archive", links, "--modify-window=-1", "--mkpath", "--stats", *options)
     address = f"[{plan.dest.address}]" if plan.dest.address.version == 6 else str(plan.dest.address)  # noqa: PLR2004 - IPv6
     target = f"{plan.dest.ssh.user}@{address}:{path}"
     argv = ("rsync", *flags, "-e", shell_to_dest(plan), path, target)

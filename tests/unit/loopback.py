@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fixtures.hosts.accounts import POSTGRES
-from fixtures.hosts.core import APP
 from fixtures.hosts.processes import identify, namespaces_of
+from fixtures.hosts.product import APP
 from fixtures.hosts.ready import accepts
 from fixtures.hosts.servers import PORTS
 from harness.deed import Role

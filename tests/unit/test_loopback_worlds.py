@@ -158,16 +158,17 @@ def test_a_fresh_world_powers_off_a_kept_one_and_a_closed_one_is_not_continued(r
     other.end()
 
 
-def test_hosts_of_another_kind_or_interpreter_are_not_continued(root: Path) -> None:
+def test_hosts_of_another_kind_interpreter_or_core_are_not_continued(root: Path) -> None:
     kept = opened(root)
-    for other in (replace(kept.record, kind="another", owner=None), replace(kept.record, interpreter="/another", owner=None)):
+    unowned = replace(kept.record, owner=None)
+    for other in (replace(unowned, kind="another"), replace(unowned, interpreter="/another"), replace(unowned, core="another")):
         records.write(kept.folder, other)
         with records.choosing(root):
-            assert records.claim_newest(root) is None
+            assert records.claim_newest(root, kept.record.core) is None
 
     kept.keep("red")
     with records.choosing(root):
-        found = records.claim_newest(root)
+        found = records.claim_newest(root, kept.record.core)
     assert found
     assert found[1].id == kept.id
     kept.end()
@@ -178,7 +179,7 @@ def test_clean_ends_what_nobody_owns_and_what_is_half_made(root: Path, capsys: p
     kept.keep("to be cleaned")
     spaces = spaces_of(kept)
     with records.choosing(root):
-        folder, half = records.reserve(root)
+        folder, half = records.reserve(root, "a core")
         records.write(folder, replace(half, owner=Process(os.getpid(), 1, "another boot")))
     (root / "worlds" / "torn").mkdir()
 
@@ -217,7 +218,7 @@ def test_missing_programs_are_named_with_their_packages() -> None:
 
 def test_a_record_survives_being_written_and_read(root: Path) -> None:
     with records.choosing(root):
-        folder, record = records.reserve(root)
+        folder, record = records.reserve(root, "a core")
 
     assert record.owner == this_process()
     assert records.read(folder) == record
