@@ -109,7 +109,7 @@ def frozen(run: Run, plan: Plan) -> None:
 
 @given("the dest core has not been started on these data")
 def never_started(run: Run, plan: Plan) -> None:
-    run.check(service.never_started(run.state.marks))
+    run.look(service.never_started(plan, run.state.marks, run.state.launches))
     run.look(service.is_status(plan, Role.DEST, "stopped"))
 
 

@@ -247,6 +247,9 @@ def _why(tables: set[str]) -> str:
         "accesses": "an access is a user's permission; a lost one cuts a device off",
         "events": "an event is what a user stored",
         "passwords": "without it a user cannot sign in",
+        "streams": "a stream is where events are found; one that is lost hides them",
+        "sessions": "a session that is lost signs a user out",
+        "series_data": "a point is what a device has measured",
         "platform_kv": "the platform's index: e-mail addresses would look free, users unknown",
     }
     return "; ".join(meanings[table] for table in sorted(tables & meanings.keys()))

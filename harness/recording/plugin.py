@@ -168,10 +168,10 @@ class Runbook:
             return (yield)
         try:
             result = yield
+            self.opened.run.end(green=True)
         except (Exception, OutcomeException, KeyboardInterrupt) as error:
             self._red(scenario, error)
             raise
-        self.opened.run.end(green=True)
         self.opened.after_scenario()
         return result
 

@@ -42,7 +42,8 @@ class Run:
     standing: tuple[Standing, ...] = STANDING
     waivers: Mapping[str, Waiver] = field(default_factory=dict)
     approve: Callable[[str], str] = lambda _: ""
-    after_act: Callable[[Scenario], None] | None = None
+    after_act: Callable[[Scenario], None] = lambda _: None
+    after_green: Callable[[Scenario], None] = lambda _: None
     before_mark: Callable[[], None] = lambda: None
     _checks: list[Check] = field(default_factory=list)
     _mark_after: str = ""
@@ -110,6 +111,8 @@ class Run:
         for fact in begins:
             self.begin_fact(fact)
         self.doing.write("scenario", status="green" if green else "red", cause=cause, seconds=seconds)
+        if green:
+            self.after_green(self.doing.scenario)
 
     def not_run(self, scenario: Scenario, status: str, cause: str) -> None:
         """Record a scenario that is blocked, settled or not applicable."""
@@ -169,8 +172,7 @@ class Run:
             raise NothingExamined(f"the act did nothing: {action.text}")
         self._result = Result(value, deeds)
         self.doing.write("step", keyword="When", step=action.text, status="done")
-        if self.after_act:
-            self.after_act(self.doing.scenario)
+        self.after_act(self.doing.scenario)
 
     def _ask_gate(self) -> None:
         if "gate" not in self.doing.scenario.tags:

@@ -23,7 +23,8 @@ class State:
 
     `order` are the scenarios' keys as first met, `numbers` the number of each one's feature, `green` those proven and not unsettled
     since. `facts` are the standing facts that have begun, with the value they began with; `broken` those that did not hold when
-    last looked at. `epoch` counts the freezings of the source; `measured` holds what was measured at rest in this one.
+    last looked at. `launches` counts the starts of the dest core by this run, those before a reset too. `epoch` counts the
+    freezings of the source; `measured` holds what was measured at rest in this one.
     """
 
     order: list[str] = field(default_factory=list)
@@ -32,6 +33,7 @@ class State:
     facts: dict[str, str] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
+    launches: int = 0
     epoch: int = 0
     measured: dict[str, Measured] = field(default_factory=dict)
     red: str = ""
@@ -108,6 +110,8 @@ def _mark(state: State, line: Line) -> None:
     state.marks[line["mark"]] = line["time"]
     if line["mark"] == "T_stop":
         state.epoch, state.measured = state.epoch + 1, {}
+    if line["mark"] == "T_start":
+        state.launches += 1
     if line["mark"] == "T_reset":
         state.marks.pop("T_start", None)
         state.unsettle(state.numbered(lambda number: number == CLEARED_BY_RESET or number >= CLEARED_FROM))
