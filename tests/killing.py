@@ -2,7 +2,7 @@
 
 The points, in the order in which a run comes to them: when a scenario begins; when an intent is written and its deed is not begun;
 when a deed has been at work for some milliseconds; when a deed is done and its line is written. KILL_AT=-1 kills nowhere and
-writes how many points there are to the file KILL_COUNT.
+writes how many points there are to the file KILL_COUNT. KILL_AFTER=scenario kills once the first deed of that scenario is written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 from harness.journal import Journal
 
 MIDDLE_S = 0.02
-AT = int(os.environ["KILL_AT"])
+AT = int(os.environ.get("KILL_AT", "-1"))
+AFTER = os.environ.get("KILL_AFTER", "")
 state = {"points": 0}
 
 
@@ -41,6 +42,8 @@ def _listen(line: dict[str, Any]) -> None:
         _point()
         _point(later=True)
     elif line["kind"] == "deed":
+        if AFTER and line["scenario"] == AFTER:
+            _die()
         _point()
 
 

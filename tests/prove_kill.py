@@ -41,7 +41,12 @@ class Tried:
 
 def killed_at(point: int, folder: Path) -> Tried:
     """Kill a rehearsal at a point, type the same command again, and say what became of it."""
-    rehearsal = Rehearsal(folder, environment={"KILL_AT": str(point)})
+    return killed(point, folder, {"KILL_AT": str(point)})
+
+
+def killed(point: int, folder: Path, how: dict[str, str]) -> Tried:
+    """Kill a rehearsal as the environment says (see tests.killing), type the same command again, and say what became of it."""
+    rehearsal = Rehearsal(folder, environment=how)
     began = time.monotonic()
     try:
         code = rehearsal.run("-p", "tests.killing")

@@ -145,13 +145,22 @@ class Run:
                 if looked.error:
                     raise looked.error
             if all(looked.outcome is Outcome.HELD for looked in before):
-                self.doing.write("step", keyword="When", step=action.text, status="already held", vacuous=self.fresh)
+                self._already_held(action)
                 return
             self._make_room(action, before)
         self._ask_gate()
         if action.mark_before:
             self.mark(action.mark_before)
         self._do_all(action)
+
+    def _already_held(self, action: Action) -> None:
+        """Do nothing; a mark that nobody has made yet is still made, after a person's yes (a core that was found stopped)."""
+        self.doing.write("step", keyword="When", step=action.text, status="already held", vacuous=self.fresh)
+        if action.mark_after in self.state.marks:
+            self._mark_after = ""
+        elif action.mark_after:
+            self.note(f"found so, and not done by this run: {self.doing.scenario.name}")
+            self._ask_gate()
 
     def _make_room(self, action: Action, before: Sequence[Looked]) -> None:
         there = [check for looked in before for check in looked.checks if check.outcome is Outcome.NOT_HELD]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from harness.journal import Line
 
 SEAL = "seal"
+STOPPED = "The source core is stopped"
 CLEARED_BY_RESET = 40
 CLEARED_FROM = 60
 
@@ -23,8 +24,9 @@ class State:
 
     `order` are the scenarios' keys as first met, `numbers` the number of each one's feature, `green` those proven and not unsettled
     since. `facts` are the standing facts that have begun, with the value they began with; `broken` those that did not hold when
-    last looked at. `launches` counts the starts of the dest core by this run, those before a reset too. `epoch` counts the
-    freezings of the source; `measured` holds what was measured at rest in this one.
+    last looked at. `stopping` says that the stop of the source core was begun and no T_stop made. `launches` counts the starts of
+    the dest core by this run, those before a reset too. `epoch` counts the freezings of the source; `measured` holds what was
+    measured at rest in this one.
     """
 
     order: list[str] = field(default_factory=list)
@@ -33,6 +35,7 @@ class State:
     facts: dict[str, str] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
+    stopping: bool = False
     launches: int = 0
     epoch: int = 0
     measured: dict[str, Measured] = field(default_factory=dict)
@@ -109,12 +112,16 @@ def _scenario(state: State, line: Line) -> None:
 def _mark(state: State, line: Line) -> None:
     state.marks[line["mark"]] = line["time"]
     if line["mark"] == "T_stop":
-        state.epoch, state.measured = state.epoch + 1, {}
+        state.epoch, state.measured, state.stopping = state.epoch + 1, {}, False
     if line["mark"] == "T_start":
         state.launches += 1
     if line["mark"] == "T_reset":
         state.marks.pop("T_start", None)
         state.unsettle(state.numbered(lambda number: number == CLEARED_BY_RESET or number >= CLEARED_FROM))
+
+
+def _intent(state: State, line: Line) -> None:
+    state.stopping = state.stopping or line["scenario"] == STOPPED
 
 
 def _digest(state: State, line: Line) -> None:
@@ -139,6 +146,7 @@ FOLDS: Mapping[str, Callable[[State, Line], None]] = {
     "feature": _feature,
     "scenario": _scenario,
     "mark": _mark,
+    "intent": _intent,
     "digest": _digest,
     "fact": _fact,
 }

@@ -1,15 +1,16 @@
 """What a continued run does before anything else: it finds out whether what it knows of the source and the dest is still so.
 
-A broken seal is measured again. Equal: a new seal, and a deviation that names the cause. Different, or the source found unfrozen:
-this epoch is over; before users are on the dest, the dest is cleared and the source is frozen anew. A dest that was rebooted is
-looked at again from its first arrival.
+A stop of the source core that a killed run had begun may have taken effect: then the time of the look is T_stop. A broken seal is
+measured again. Equal: a new seal, and a deviation that names the cause. Different, or the source found unfrozen: this epoch is
+over; before users are on the dest, the dest is cleared and the source is frozen anew. A dest that was rebooted is looked at again
+from its first arrival.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import files, resetting, seal
+from harness import files, resetting, seal, service
 from harness.check import Outcome
 from harness.configuration import of_source
 from harness.databases import ENGINES
@@ -27,6 +28,8 @@ SCENARIO = Scenario("Taking up an earlier attempt", "What is known of both hosts
 
 def mend(run: Run) -> None:
     """Bring a frozen run whose hosts have changed to where it can go on; with users on the dest, only its core is launched anew."""
+    if run.state.stopping:
+        _find_stopped(run)
     if not run.state.frozen:
         return
     looked_at = {SERVES} if "T_open" in run.state.marks else {BOOT, SERVES, FROZEN, SEALED}
@@ -42,6 +45,16 @@ def mend(run: Run) -> None:
     elif SEALED in wrong:
         _measure_again(run, wrong[SEALED])
     run.end(green=True)
+
+
+def _find_stopped(run: Run) -> None:
+    """Mark T_stop where the source core, whose stop was begun, is down."""
+    found = (run.read(service.is_status(run.plan, Role.SOURCE, "stopped")), run.read(service.no_process(run.plan, Role.SOURCE)))
+    if all(check.held for check in found):
+        run.begin(SCENARIO)
+        run.note("the stop of the source core that an earlier attempt had begun has taken effect: T_stop is the time of this look")
+        run.mark("T_stop")
+        run.end(green=True)
 
 
 def _wrong(run: Run, names: set[str]) -> dict[str, str]:

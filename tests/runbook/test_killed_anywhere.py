@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.prove_kill import POINTS_EXPECTED, killed_at
+from tests.prove_kill import POINTS_EXPECTED, killed, killed_at
 from tests.runbook.test_words_hold import SEED
 
 pytestmark = pytest.mark.rehearsal
@@ -25,3 +25,10 @@ def test_the_same_command_ends_green_with_the_fingerprints_measured_at_rest(tmp_
     assert tried.killed, f"SAMPLE_SEED={SEED}: the run has no point {point}\n{tried.printed}"
     assert tried.green, f"SAMPLE_SEED={SEED}, point {point} ({tried.where})\n{tried.printed}"
     assert tried.same_fingerprints, f"SAMPLE_SEED={SEED}, point {point} ({tried.where})"
+
+
+def test_a_stop_that_was_begun_and_took_effect_is_taken_up(tmp_path: Path) -> None:
+    tried = killed(0, tmp_path, {"KILL_AFTER": "The source core is stopped"})
+
+    assert (tried.killed, tried.green, tried.same_fingerprints) == (True, True, True), tried.printed
+    assert "T_stop is the time of this look" in " ".join(tried.printed.split())

@@ -46,6 +46,15 @@ def test_a_broken_fact_unsettles_from_its_scenario_on() -> None:
     assert state.broken == ["frozen"]
 
 
+def test_a_stop_that_was_begun_is_remembered_until_t_stop() -> None:
+    begun = {"kind": "intent", "scenario": "The source core is stopped", "id": "1"}
+    other = {"kind": "intent", "scenario": "The source core is fenced", "id": "2"}
+
+    assert [fold(lines).stopping for lines in ([other], [begun], [begun, STOPPED], [begun, STOPPED, begun])] == [
+        *(False, True, False, True)
+    ]
+
+
 def test_a_measurement_is_never_replaced_within_an_epoch() -> None:
     state = fold([STOPPED, measured("first"), measured("second")])
 
