@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help rehearse test check prove-words prove-kill clean lock setup
+.PHONY: help rehearse test check prove prove-words prove-kill clean lock setup
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ check: setup ## format, lint, types, layers
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	$(PYTHON) .venv/bin/lint-imports
+
+prove: setup ## rehearse with every fault and control in turn: red first where declared, or green (about ten minutes)
+	$(PYTHON) -m tests.prove_red --matrix docs/proof-of-red.md $(ARGS)
 
 prove-words: setup ## empty every step of the runbook in turn: each must be red (about ten minutes)
 	$(PYTHON) -m tests.prove_words
