@@ -37,7 +37,7 @@ def clear_database(plan: Plan, source: Config, dest: Config, mine: set[str]) -> 
     yield replace(admin_sql(plan, Role.DEST, DROP, db=login.database), says=f"drop the database {login.database} on the dest")
     for engine in ENGINES.values():
         if engine.used(dest):
-            yield from engine.prepare(plan, dest, source)
+            yield from engine.prepare(plan, source, dest)
 
 
 def clear(plan: Plan, source: Config, dest: Config, mine: set[str]) -> Act:

@@ -24,12 +24,12 @@ def _measured(run: Run, engine: Engine) -> Measured | None:
 
 @when("the {engine:Engine} database is prepared on the dest", idempotent=True)
 def prepare(plan: Plan, source: Core, dest: Core, engine: Engine) -> Act:
-    yield from engine.prepare(plan, dest.config, source.config)
+    yield from engine.prepare(plan, source.config, dest.config)
 
 
 @then("the {engine:Engine} database on the dest is empty and the core's own")
 def empty(run: Run, plan: Plan, source: Core, dest: Core, engine: Engine) -> None:
-    run.look(engine.empty_and_owned(plan, dest.config, source.config))
+    run.look(engine.empty_and_owned(plan, source.config, dest.config))
 
 
 @when("the {engine:Engine} database is measured at rest")

@@ -36,4 +36,4 @@ def nothing_left(run: Run, plan: Plan, source: Core) -> None:
 def empty(run: Run, plan: Plan, source: Core, dest: Core) -> None:
     for engine in ENGINES.values():
         if engine.used(source.config):
-            run.look(engine.empty_and_owned(plan, dest.config, source.config))
+            run.look(engine.empty_and_owned(plan, source.config, dest.config))

@@ -25,10 +25,10 @@ class Engine(Protocol):
     def used(self, config: Config) -> bool:
         """Whether the source's config uses this engine."""
 
-    def prepare(self, plan: Plan, dest: Config, source: Config | None = None) -> Act:
-        """Make an empty database on the dest that is the core's own, set up as on the source (None: names are the same there)."""
+    def prepare(self, plan: Plan, source: Config, dest: Config) -> Act:
+        """Make an empty database on the dest that is the core's own, set up as on the source."""
 
-    def empty_and_owned(self, plan: Plan, dest: Config, source: Config | None = None) -> Reading[list[Check]]:
+    def empty_and_owned(self, plan: Plan, source: Config, dest: Config) -> Reading[list[Check]]:
         """Look whether the dest has that database, empty and set up as on the source."""
 
     def measure(self, plan: Plan, source: Config) -> Act:

@@ -100,13 +100,13 @@ class PostgreSQL:
         kinds = ("base", "platform", "series", "audit", "file")
         return any(config.get(f"storages.{kind}.engine") == "postgresql" for kind in kinds)
 
-    def prepare(self, plan: Plan, dest: Config, source: Config | None = None) -> Act:
+    def prepare(self, plan: Plan, source: Config, dest: Config) -> Act:
         """Make the core's role with the password its config has, and an empty database that it owns, both as on the source."""
         login = dest.login(Role.DEST)
         yield from claim(plan, Role.DEST, f"database {login.database}")
-        yield from pg_globals.recreate(plan, (source or dest).login(Role.SOURCE), login)
+        yield from pg_globals.recreate(plan, source.login(Role.SOURCE), login)
 
-    def empty_and_owned(self, plan: Plan, dest: Config, source: Config | None = None) -> Reading[list[Check]]:
+    def empty_and_owned(self, plan: Plan, source: Config, dest: Config) -> Reading[list[Check]]:
         """Look, as the core itself, whether the database is there, empty and its own; then whether all is set as on the source."""
         login = dest.login(Role.DEST)
         name = f"database {login.database}"
@@ -116,7 +116,7 @@ class PostgreSQL:
         [row] = yield Query(login, SHAPE)
         observed = dict(zip(expected, row, strict=True))
         empty = equal(name, Witness.SQL, expected, observed, why="a restore into a database that is not empty is a mixture")
-        asked = tuple(Ask(pg_globals.command(plan, one)) for one in ((source or dest).login(Role.SOURCE), login))
+        asked = tuple(Ask(pg_globals.command(plan, one)) for one in (source.login(Role.SOURCE), login))
         return [empty, *pg_globals.check(*[pg_globals.read(answer) for answer in (yield asked)])]
 
     def measure(self, plan: Plan, source: Config) -> Act:
