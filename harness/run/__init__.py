@@ -156,7 +156,8 @@ class Run:
     def _already_held(self, action: Action) -> None:
         """Do nothing; a mark that nobody has made yet is still made, after a person's yes (a core that was found stopped)."""
         self.doing.write("step", keyword="When", step=action.text, status="already held", vacuous=self.fresh)
-        if action.mark_after in self.state.marks:
+        state = self.state
+        if action.mark_after in state.marks and not state.over:
             self._mark_after = ""
         elif action.mark_after:
             self.note(f"found so, and not done by this run: {self.doing.scenario.name}")

@@ -24,9 +24,9 @@ class State:
 
     `order` are the scenarios' keys as first met, `numbers` the number of each one's feature, `green` those proven and not unsettled
     since. `facts` are the standing facts that have begun, with the value they began with; `broken` those that did not hold when
-    last looked at. `stopping` says that the stop of the source core was begun and no T_stop made. `launches` counts the starts of
-    the dest core by this run, those before a reset too. `epoch` counts the freezings of the source; `measured` holds what was
-    measured at rest in this one.
+    last looked at. `stopping` says that the stop of the source core was begun and no T_stop made; `over` that the source must be
+    frozen anew. `launches` counts the starts of the dest core by this run, those before a reset too. `epoch` counts the freezings
+    of the source; `measured` holds what was measured at rest in this one.
     """
 
     order: list[str] = field(default_factory=list)
@@ -36,6 +36,7 @@ class State:
     broken: list[str] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
     stopping: bool = False
+    over: bool = False
     launches: int = 0
     epoch: int = 0
     measured: dict[str, Measured] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class State:
         gone = set(keys)
         self.green = [one for one in self.green if one not in gone]
         names = {name_of(one) for one in gone}
+        self.over = self.over or STOPPED in names
         self.facts = {name: value for name, value in self.facts.items() if self._begun_by.get(name) not in names}
 
 
@@ -112,7 +114,7 @@ def _scenario(state: State, line: Line) -> None:
 def _mark(state: State, line: Line) -> None:
     state.marks[line["mark"]] = line["time"]
     if line["mark"] == "T_stop":
-        state.epoch, state.measured, state.stopping = state.epoch + 1, {}, False
+        state.epoch, state.measured, state.stopping, state.over = state.epoch + 1, {}, False, False
     if line["mark"] == "T_start":
         state.launches += 1
     if line["mark"] == "T_reset":

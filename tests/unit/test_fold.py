@@ -55,6 +55,13 @@ def test_a_stop_that_was_begun_is_remembered_until_t_stop() -> None:
     ]
 
 
+def test_an_epoch_whose_stop_is_unsettled_is_over_until_the_next_t_stop() -> None:
+    stop = "F: The source core is stopped"
+    broken = {"kind": "fact", "name": "frozen", "status": "broken", "unsettles": [stop]}
+
+    assert [fold(lines).over for lines in ([STOPPED], [STOPPED, broken], [STOPPED, broken, STOPPED])] == [False, True, False]
+
+
 def test_a_measurement_is_never_replaced_within_an_epoch() -> None:
     state = fold([STOPPED, measured("first"), measured("second")])
 
