@@ -9,6 +9,7 @@ Feature: The dest serves what the source served
     Then the dest core answers as itself
     And the dest core's status is running
     And its log shows a clean start
+    And the dest core runs with the source's arguments and environment
 
   Scenario: Only one core runs
     Then no process of the source core runs

@@ -297,4 +297,4 @@ T = TypeVar("T")
 # What is sent back is the result of what was yielded; a tuple yielded (done side by side) is answered by a list.
 # What an act returns is the result that its own Then lines read, where it is a probe or done again.
 Act = Generator[Deed | Aside | tuple[Deed, ...], Any, Any]
-Reading = Generator[Observation | Learn | Measured | tuple[Observation, ...], Any, T]
+Reading = Generator[Observation | Aside | tuple[Observation, ...], Any, T]

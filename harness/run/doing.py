@@ -51,7 +51,7 @@ class Doing:
     def observe(self, wanted: Any) -> Any:  # noqa: ANN401 - each observation has its own answer
         """Ask what a look yields."""
         self._may_go_on()
-        if isinstance(wanted, Learn | Measured):
+        if isinstance(wanted, Learn | Keep | Measured):
             return self._aside(wanted)
         return together(self._ask, wanted) if isinstance(wanted, tuple) else self._ask(wanted)
 

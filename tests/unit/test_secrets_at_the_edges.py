@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness import configuration, people, probing
-from harness.configuration import Config, ConfigError, edited, flat
+from harness.configuration import Config, ConfigError, comparing, edited, flat
 from harness.core_api import attachment, send
 from harness.deed import Ask, Command, CommandResult, Learn, Role, Secret
 from harness.errors import DeedFailed, Unreachable
@@ -57,6 +57,8 @@ def test_reading_a_config_lets_its_secrets_and_folders_be_learnt() -> None:
         if isinstance(wanted, Learn):
             learnt.append(wanted)
             return None
+        if isinstance(wanted, Ask) and isinstance(wanted.of, Command) and "python3" in wanted.of.argv:
+            return CommandResult(wanted.of, 0, b'{"running": [], "kept": null}', b"", 0.0)
         texts = [
             CommandResult(one.of, 0, CONFIG.encode(), b"", 0.0) for one in (wanted if isinstance(wanted, tuple) else (wanted,))
         ]
@@ -64,10 +66,10 @@ def test_reading_a_config_lets_its_secrets_and_folders_be_learnt() -> None:
 
     drive(configuration.effective(plan(), Role.SOURCE), perform)
 
-    [learn] = learnt
+    *_, learn = learnt
     assert Secret("secret-password") in learn.secrets
     assert learn.below == ("/var/lib/pryv/data/previews", "/var/lib/pryv/data/users")
-    assert "secret-password" not in repr(learn)
+    assert "secret-password" not in repr(learnt)
 
 
 @pytest.mark.parametrize("text", ["a: {password: one-secret, password: other-secret}", "a: [one-secret"])
@@ -80,8 +82,8 @@ def test_a_config_that_cannot_be_edited_is_told_without_its_text(text: str) -> N
 
 
 def test_a_difference_in_a_list_that_holds_a_secret_is_shown_without_it() -> None:
-    assert configuration._shown("hooks", VALUES["hooks"]) == "(a secret)"
-    assert configuration._shown("http.port", 3000) == 3000
+    assert comparing.shown("hooks", VALUES["hooks"]) == "(a secret)"
+    assert comparing.shown("http.port", 3000) == 3000
 
 
 def test_people_are_known_by_their_folders_and_by_sql_and_the_verification_user_is_ours() -> None:
