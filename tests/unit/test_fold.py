@@ -47,8 +47,8 @@ def test_a_broken_fact_unsettles_from_its_scenario_on() -> None:
 
 
 def test_a_stop_that_was_begun_is_remembered_until_t_stop() -> None:
-    begun = {"kind": "intent", "scenario": "The source core is stopped", "id": "1"}
-    other = {"kind": "intent", "scenario": "The source core is fenced", "id": "2"}
+    begun: dict[str, Any] = {"kind": "intent", "scenario": "The source core is stopped", "id": "1"}
+    other: dict[str, Any] = {"kind": "intent", "scenario": "The source core is fenced", "id": "2"}
 
     assert [fold(lines).stopping for lines in ([other], [begun], [begun, STOPPED], [begun, STOPPED, begun])] == [
         *(False, True, False, True)
@@ -57,7 +57,7 @@ def test_a_stop_that_was_begun_is_remembered_until_t_stop() -> None:
 
 def test_an_epoch_whose_stop_is_unsettled_is_over_until_the_next_t_stop() -> None:
     stop = "F: The source core is stopped"
-    broken = {"kind": "fact", "name": "frozen", "status": "broken", "unsettles": [stop]}
+    broken: dict[str, Any] = {"kind": "fact", "name": "frozen", "status": "broken", "unsettles": [stop]}
 
     assert [fold(lines).over for lines in ([STOPPED], [STOPPED, broken], [STOPPED, broken, STOPPED])] == [False, True, False]
 
