@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 SHORT = 96
 LONGEST = 20_000
@@ -15,6 +19,12 @@ TURNS_THE_READING_DIRECTION = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 REPLACED = dict.fromkeys((*STEERS_A_TERMINAL, *NOT_TEXT, *TURNS_THE_READING_DIRECTION), "\N{REPLACEMENT CHARACTER}")
 MINUTE, HOUR = 60, 3600
 KILO = 1000
+TOLD_OF_A_DIGEST = 12
+# Where a word that is longer than a line may be parted, so that a path or a list still reads as one.
+PIECES = re.compile(r"[^/,;:=&_-]+[/,;:=&_-]*|[/,;:=&_-]+")
+# rsync --stats ends with these lines (rsync(1), --stats): what went over the wire, protocol included.
+SENT = re.compile(r"^(?:Total bytes sent: ([\d,]+)$|sent ([\d,]+) bytes)", re.MULTILINE)
+STATE_LABEL = re.compile(r"(?P<label>source|dest|users|time|next|fault)\s+(?P<text>\S.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +151,65 @@ def compared(expected: Any, observed: Any) -> tuple[Shown, Shown]:  # noqa: ANN4
 def _half(mapping: dict[str, Any], keys: list[str], equal: int) -> Shown:
     parts = "; ".join(f"{one_line(key)}: {side(mapping, key)}" for key in keys)
     return Shown(middle(parts, 2 * SHORT) + (f" (and {equal:,} equal)" if equal else ""), pretty(mapping))
+
+
+def rate(count: int, took: float | None) -> str:
+    """Return bytes a second with a decimal unit, empty where nothing was moved or no time was taken."""
+    return f"{size(count / took)}/s" if count and took else ""
+
+
+def sides(expected: Any, at_rest: Mapping[str, Any]) -> tuple[str, str]:  # noqa: ANN401 - any JSON value
+    """Return what the two sides of a comparison are called.
+
+    They are source and dest where what is expected is what was measured on the source at rest: `at_rest` are its parts, such as
+    {"accesses": {"rows": 8, "sha256": "5f2c81…"}}, and each expected text holds the beginning of its part's digest.
+    """
+    told = isinstance(expected, dict) and expected and all(_is_of(text(value), at_rest.get(key)) for key, value in expected.items())
+    return ("source", "dest") if told else ("expected", "observed")
+
+
+def _is_of(told: str, part: Any) -> bool:  # noqa: ANN401 - any JSON value
+    found = part.get("sha256") if isinstance(part, dict) else None
+    return isinstance(found, str) and found[:TOLD_OF_A_DIGEST] in told
+
+
+def state_rows(state: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the lines of a state block as (label, text); the label is empty where a line has none."""
+    found = [(STATE_LABEL.match(line), line) for line in state]
+    return [(match["label"], match["text"]) if match else ("", line) for match, line in found]
+
+
+def sent(tail: str) -> int | None:
+    """Return how many bytes a deed sent, as the end of what it printed tells; None where it tells nothing of it."""
+    found = SENT.search(tail)
+    return int((found[1] or found[2]).replace(",", "")) if found else None
+
+
+def wrapped(line: str, width: int, first: str = "", rest: str = "", at_most: int = 0) -> list[str]:
+    """Return a line in rows of the width, the first after `first`, the others after `rest`; words stay whole where they fit.
+
+    Of more than `at_most` rows (0: any number) the last is ended with an ellipsis.
+    """
+    if len(first) + len(line) <= width:
+        return [first + line]
+    room = max(1, width - max(len(first), len(rest)))
+    rows, row, at_start = [], first, True
+    for word in line.split():
+        for index, piece in enumerate(_pieces(word, room)):
+            gap = " " if index == 0 and not at_start else ""
+            if len(row) + len(gap) + len(piece) > width and not at_start:
+                rows.append(row)
+                row, gap = rest, ""
+            row, at_start = f"{row}{gap}{piece}", False
+    rows.append(row)
+    if at_most and len(rows) > at_most:
+        kept = rows[:at_most]
+        return [*kept[:-1], f"{kept[-1][: width - 2]} …"]
+    return rows
+
+
+def _pieces(word: str, room: int) -> list[str]:
+    """Return a word in pieces that fit in a row."""
+    if len(word) <= room:
+        return [word]
+    return [part[at : at + room] for part in PIECES.findall(word) for at in range(0, len(part), room)]

@@ -17,6 +17,7 @@ from harness.configuration import effective
 from harness.deed import Role
 from harness.errors import CollectError, HarnessError, Refused, StoppedForApproval, Stuck
 from harness.recording import applicable, collect, nouns
+from harness.recording.outline import outline
 from harness.recording.words import remember
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class Runbook:
         run = self.opened.run
         if scenario.feature != self._feature:
             self._feature = scenario.feature
-            run.journal.append("feature", feature=scenario.feature, file=item.path.name)
+            run.journal.append("feature", feature=scenario.feature, file=item.path.name, outline=outline(item.path))
         status, cause = self._left_out(item, scenario, run)
         if status:
             run.not_run(scenario, status, cause)

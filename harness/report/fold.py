@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.journal import digest
-from harness.report.tree import Attempt, DeedView, Entry, Feature, Look, Pair, Record, Scenario, Step, Turn
+from harness.report.steps import figure, gathered, text, whole
+from harness.report.tree import Attempt, Entry, Feature, Record, Scenario, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from harness.journal import Line
 
 SHOWN_AS_IT_STANDS = frozenset({"mark", "gate", "fact", "note", "digest", "deviation"})
-THEN = 2
-READING_ORDER = {"Given": 0, "When": 1, "": 1, "Then": THEN}
-FOLDED = frozenset({"run", "feature", "scenario", "step", "intent", "deed", "check", "verdict"})
+FOLDED = frozenset({"run", "feature", "scenario", "step", "intent", "deed", "check", "verdict", "client"})
 
 
 @dataclass
@@ -36,18 +34,6 @@ class _RawTurn:
     attempt: int
     lines: list[Line] = field(default_factory=list)
     end: Line | None = None
-
-
-@dataclass
-class _RawStep:
-    """A step's lines while they are being gathered."""
-
-    text: str
-    keyword: str = "Then"
-    status: str = ""
-    cause: str = ""
-    looks: list[Look] = field(default_factory=list)
-    deeds: list[DeedView] = field(default_factory=list)
 
 
 def fold(lines: Sequence[Line], *, torn: int = 0) -> Record:
@@ -64,25 +50,13 @@ def fold(lines: Sequence[Line], *, torn: int = 0) -> Record:
         digest=digest(json.dumps(lines[-1], ensure_ascii=False).encode()),
         count=len(lines),
         torn=torn,
+        clients=tuple(line for line in lines if line.get("kind") == "client"),
     )
 
 
 def _stands_alone(line: Line) -> bool:
     """Whether a line is shown as it stands: so is one of a kind that is not known here, as a record hides nothing."""
     return line.get("kind") in SHOWN_AS_IT_STANDS or line.get("kind") not in FOLDED
-
-
-def _text(line: Line, name: str) -> str:
-    value = line.get(name)
-    return "" if value is None else str(value)
-
-
-def _figure(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _whole(value: object) -> int:
-    return int(_figure(value) or 0)
 
 
 def _chunks(lines: Sequence[Line]) -> list[list[Line]]:
@@ -101,8 +75,8 @@ def _attempt(number: int, chunk: Sequence[Line]) -> Attempt:
         number=number,
         run=chunk[0] if chunk[0].get("kind") == "run" else {},
         verdict=verdicts[-1] if verdicts else None,
-        begun=_text(chunk[0], "time"),
-        ended=_text(chunk[-1], "time"),
+        begun=text(chunk[0], "time"),
+        ended=text(chunk[-1], "time"),
     )
 
 
@@ -112,9 +86,9 @@ def _answers(lines: Iterable[Line]) -> Mapping[int, Line]:
     answers: dict[int, Line] = {}
     for line in lines:
         if line.get("kind") == "intent":
-            open_intents[_text(line, "id")] = _whole(line.get("seq"))
-        elif line.get("kind") == "deed" and _text(line, "id") in open_intents:
-            answers[open_intents.pop(_text(line, "id"))] = line
+            open_intents[text(line, "id")] = whole(line.get("seq"))
+        elif line.get("kind") == "deed" and text(line, "id") in open_intents:
+            answers[open_intents.pop(text(line, "id"))] = line
     return answers
 
 
@@ -149,11 +123,11 @@ def _title(line: Line) -> str:
     """Return the scenario's name with the placeholders of an Outline filled in from its row."""
     example = line.get("example")
     row = example if isinstance(example, dict) else {}
-    return re.sub(r"<([^<>]+)>", lambda found: str(row.get(found[1], found[0])), _text(line, "scenario"))
+    return re.sub(r"<([^<>]+)>", lambda found: str(row.get(found[1], found[0])), text(line, "scenario"))
 
 
 def _key(line: Line) -> tuple[str, str, str]:
-    return _text(line, "feature"), _title(line), _example(line)
+    return text(line, "feature"), _title(line), _example(line)
 
 
 def _left_to_tell(title: str, line: Line) -> str:
@@ -164,15 +138,29 @@ def _left_to_tell(title: str, line: Line) -> str:
 
 
 def _features(lines: Sequence[Line], turns: Sequence[_RawTurn], answers: Mapping[int, Line]) -> tuple[Feature, ...]:
-    files = {_text(line, "feature"): _text(line, "file") for line in lines if line.get("kind") == "feature"}
-    grouped: dict[str, dict[tuple[str, str, str], list[_RawTurn]]] = {title: {} for title in files}
+    told = {text(line, "feature"): line for line in lines if line.get("kind") == "feature"}
+    grouped: dict[str, dict[tuple[str, str, str], list[_RawTurn]]] = {title: {} for title in told}
     for turn in turns:
-        grouped.setdefault(_text(turn.first, "feature"), {}).setdefault(_key(turn.first), []).append(turn)
+        grouped.setdefault(text(turn.first, "feature"), {}).setdefault(_key(turn.first), []).append(turn)
     return tuple(
-        Feature(title, _number(files.get(title, "")), tuple(_scenario(group, answers) for group in scenarios.values()))
+        _feature(title, told.get(title, {}), tuple(scenarios.values()), answers)
         for title, scenarios in grouped.items()
         if scenarios
     )
+
+
+def _feature(title: str, line: Line, groups: Sequence[list[_RawTurn]], answers: Mapping[int, Line]) -> Feature:
+    """Return a feature; `line` is the newest one that names it, with the outline of its file where the record has it."""
+    file, found = text(line, "file"), line.get("outline")
+    outline = found if isinstance(found, dict) else {}
+    return Feature(title, _number(file), tuple(_scenario(group, answers, outline) for group in groups), file, outline)
+
+
+def _outlined(outline: Mapping[str, Any], line: Line) -> Mapping[str, Any]:
+    """Return what the outline of a feature says of a scenario; a mapping without anything where it says nothing."""
+    key = (text(line, "scenario"), text(line, "example"))
+    told = (one for one in outline.get("scenarios", ()) if (one.get("scenario"), one.get("example")) == key)
+    return next(told, {})
 
 
 def _number(file: str) -> str:
@@ -180,12 +168,11 @@ def _number(file: str) -> str:
     return found[0] if found else ""
 
 
-def _scenario(turns: Sequence[_RawTurn], answers: Mapping[int, Line]) -> Scenario:
+def _scenario(turns: Sequence[_RawTurn], answers: Mapping[int, Line], outline: Mapping[str, Any]) -> Scenario:
     line = turns[-1].first
     title = _title(line)
-    return Scenario(
-        _text(line, "feature"), title, _left_to_tell(title, line), tuple(_turn(turn, answers) for turn in reversed(turns))
-    )
+    newest_first = tuple(_turn(turn, answers) for turn in reversed(turns))
+    return Scenario(text(line, "feature"), title, _left_to_tell(title, line), newest_first, _outlined(outline, line))
 
 
 def _turn(raw: _RawTurn, answers: Mapping[int, Line]) -> Turn:
@@ -193,90 +180,10 @@ def _turn(raw: _RawTurn, answers: Mapping[int, Line]) -> Turn:
     was_begun = raw.first.get("status") == "begun"
     return Turn(
         attempt=raw.attempt,
-        status=_text(last, "status"),
-        cause=_text(last, "cause"),
-        begun=_text(raw.first, "time") if was_begun else "",
-        ended=_text(last, "time") if raw.end else "",
-        seconds=_figure(last.get("seconds")),
-        steps=_steps(raw, answers),
-    )
-
-
-def _steps(raw: _RawTurn, answers: Mapping[int, Line]) -> tuple[Step, ...]:
-    """Gather checks under the step they name, deeds under the step that had begun."""
-    steps: dict[str, _RawStep] = {}
-    current = ""
-    answered = {_whole(line.get("seq")) for line in answers.values()}
-    for line in raw.lines:
-        kind = line.get("kind")
-        if kind == "step":
-            current = _text(line, "step")
-            _step_line(steps.setdefault(current, _RawStep(current)), line)
-        elif kind == "check":
-            text = _text(line, "step") or current
-            steps.setdefault(text, _RawStep(text, keyword="" if not text else "Then")).looks.append(_look(line))
-        elif kind == "intent":
-            steps.setdefault(current, _RawStep(current, keyword="")).deeds.append(
-                _deed(raw.attempt, line, answers.get(_whole(line.get("seq"))))
-            )
-        elif kind == "deed" and _whole(line.get("seq")) not in answered:
-            steps.setdefault(current, _RawStep(current, keyword="")).deeds.append(_deed(raw.attempt, line, line))
-    return tuple(_step(step) for step in sorted(steps.values(), key=lambda step: READING_ORDER.get(step.keyword, THEN)))
-
-
-def _step_line(step: _RawStep, line: Line) -> None:
-    """Take in a step's line; what a first look finds is no end of the step, unless it could not look."""
-    step.keyword, status = _text(line, "keyword"), _text(line, "status")
-    if line.get("phase") == "before" and status != "error":
-        step.status = step.status or "not run"
-        return
-    step.status, step.cause = status, _text(line, "cause")
-    if line.get("vacuous"):
-        step.cause = "vacuous: every fact held already on fresh hosts"
-
-
-def _step(raw: _RawStep) -> Step:
-    return Step(raw.keyword.strip(), raw.text, raw.status, raw.cause, _pairs(raw.looks), tuple(raw.deeds))
-
-
-def _pairs(looks: Sequence[Look]) -> tuple[Pair, ...]:
-    """Pair the looks of each name: the first before with the first after, and so on."""
-    names = dict.fromkeys(look.name for look in looks)
-    pairs = []
-    for name in names:
-        before = [look for look in looks if look.name == name and look.phase == "before"]
-        after = [look for look in looks if look.name == name and look.phase != "before"]
-        pairs += [Pair(early, late) for early, late in zip_longest(before, after)]
-    return tuple(pairs)
-
-
-def _look(line: Line) -> Look:
-    return Look(
-        seq=_whole(line.get("seq")),
-        phase=_text(line, "phase"),
-        name=_text(line, "name"),
-        witness=_text(line, "witness"),
-        outcome=_text(line, "outcome"),
-        expected=line.get("expected"),
-        observed=line.get("observed"),
-        examined=_whole(line.get("examined")),
-        minimum=_whole(line.get("minimum")),
-        why=_text(line, "why"),
-        remedy=_text(line, "remedy"),
-    )
-
-
-def _deed(attempt: int, intent: Line, answer: Line | None) -> DeedView:
-    answer = answer or {}
-    return DeedView(
-        seq=_whole(intent.get("seq")),
-        attempt=attempt,
-        begun=_text(intent, "time"),
-        deed=_text(intent, "deed"),
-        command=_text(intent, "command"),
-        host=_text(answer, "host"),
-        exit=answer.get("exit"),
-        seconds=_figure(answer.get("seconds")),
-        tail=_text(answer, "tail"),
-        ok=bool(answer.get("ok")) if answer else None,
+        status=text(last, "status"),
+        cause=text(last, "cause"),
+        begun=text(raw.first, "time") if was_begun else "",
+        ended=text(last, "time") if raw.end else "",
+        seconds=figure(last.get("seconds")),
+        steps=gathered(raw.attempt, text(raw.first, "time"), raw.lines, answers),
     )

@@ -6,32 +6,35 @@ nothing but its style.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from harness import shown
-from harness.report import timeline
+from harness.report import moved, summary, timeline
 from harness.report.fold import fold
+from harness.report.summary import anchor
 from harness.report.verdict import judge, outage, outage_said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.journal import Line
-    from harness.report.tree import DeedView, Pair, Record, Scenario, Step, Turn
+    from harness.report.tree import DeedView, Record, Scenario, Step, Turn
 
 HERE = Path(__file__).parent
 LONGEST_DEEDS = 5
+SHOWN_BY_NAME = frozenset({"mark", "gate", "fact", "note", "digest", "deviation"})
 GLYPHS = {
     "green": "✓",
     "held": "✓",
     "done": "✓",
     "already held": "✓",
     "settled": "✓",
+    "waived": "△",
     "red": "✗",
     "not held": "✗",
     "error": "‼",
@@ -50,6 +53,7 @@ TONES = {
     "done": "good",
     "already held": "good",
     "settled": "good",
+    "waived": "odd",
     "red": "bad",
     "not held": "bad",
     "error": "bad",
@@ -61,65 +65,51 @@ TONES = {
     "not run": "idle",
     "not applicable": "idle",
     "absent": "idle",
+    "transfer": "moved",
+    "answered": "good",
+    "wrong host": "bad",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
-    """What was measured under one name: the newest digest line of each role, empty where there is none."""
-
-    name: str
-    source: Line
-    dest: Line
-
-    @property
-    def same(self) -> str:
-        """How the two sides compare."""
-        if not (self.source and self.dest):
-            return "source only" if self.source else "dest only"
-        return "equal" if self.source.get("digest") == self.dest.get("digest") else "different"
-
-
-@dataclass(frozen=True, slots=True)
 class Standing:
-    """A standing fact: the lines that began and ended it, empty where there is none."""
+    """A standing fact: the line that began it, and the fact or mark line that ended it; empty where there is none."""
 
     name: str
     begun: Line
     ended: Line
 
 
-@dataclass(frozen=True, slots=True)
-class Red:
-    """A red scenario for the first page: where it stands in the page and the checks that made it red."""
-
-    anchor: str
-    feature: str
-    scenario: Scenario
-    pairs: tuple[Pair, ...]
-    cause: str
-
-
 def render(lines: Sequence[Line], *, torn: int = 0) -> str:
     """Return the report of a journal's lines (at least one); `torn` counts the bytes of an unfinished last line."""
     record = fold(lines, torn=torn)
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            record=record,
-            run=record.newest.run,
-            verdict=judge(record),
-            waited=outage_said(outage(record)),
-            pictures=timeline.pictures(record),
-            reds=reds(record),
-            longest=longest(record),
-            measurements=measurements(record),
-            standing=standing(record),
-            other=[entry for entry in record.entries if entry.kind not in {"mark", "gate", "fact", "note", "digest", "deviation"}],
-            style=Markup((HERE / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file, without a value in it
-        )
-    )
+    return _environment().get_template("report.html.j2").render(_told(record))
+
+
+def _told(record: Record) -> dict[str, Any]:
+    """Return what the page shows, by the names that its templates use."""
+    run, verdict, waited = record.newest.run, judge(record), outage(record)
+    return {
+        "record": record,
+        "run": run,
+        "verdict": verdict,
+        "state": shown.state_rows(verdict.state),
+        "type_next": summary.type_next(record, verdict),
+        "outage": waited,
+        "waited": outage_said(waited),
+        "pictures": timeline.pictures(record),
+        "reds": summary.reds(record),
+        "overview": summary.overview(record),
+        "longest": longest(record),
+        "measurements": moved.measurements(record),
+        "seal": moved.seal(record),
+        "transfers": moved.transfers(record),
+        "planned_changes": summary.planned_changes(record),
+        "faults": summary.fault_matrix(run),
+        "standing": standing(record),
+        "other": [entry for entry in record.entries if entry.kind not in SHOWN_BY_NAME],
+        "style": Markup((HERE / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file, without a value in it
+    }
 
 
 def _environment() -> Environment:
@@ -136,9 +126,15 @@ def _environment() -> Environment:
         glyph=lambda status: GLYPHS.get(status, "?"),
         tone=lambda status: TONES.get(status, "odd"),
         looks_before=looks_before,
+        span=span,
     )
     environment.globals.update(
-        compared=shown.compared, anchor=anchor, plural=shown.plural, phase_heading=phase_heading, counted=counted
+        compared=shown.compared,
+        anchor=anchor,
+        plural=shown.plural,
+        phase_heading=phase_heading,
+        counted=counted,
+        broken=summary.broken,
     )
     return environment
 
@@ -146,11 +142,6 @@ def _environment() -> Environment:
 def _finalize(value: object) -> object:
     """Make every text that enters the page printable; what is markup already is the template's own."""
     return shown.printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def anchor(record: Record, scenario: Scenario) -> str:
-    """Return the place of a scenario in the page."""
-    return f"scenario-{record.scenarios.index(scenario) + 1}"
 
 
 def looks_before(step: Step) -> bool:
@@ -165,27 +156,18 @@ def phase_heading(step: Step) -> str:
     return "Before anything was done" if all(pair.newest.phase == "given" for pair in step.pairs) else "Observed"
 
 
+def span(window: object) -> object:
+    """Return a window {start, end} as one text; anything else as it is."""
+    if isinstance(window, dict) and window.keys() == {"start", "end"}:
+        return f"{window['start']} to {window['end']}"
+    return window
+
+
 def counted(turn: Turn) -> str:
     """Return how much evidence a turn holds."""
     parts = [shown.plural(len(turn.pairs), "check")] if turn.pairs else []
     parts += [shown.plural(len(turn.deeds), "deed")] if turn.deeds else []
     return ", ".join(parts)
-
-
-def reds(record: Record) -> tuple[Red, ...]:
-    """Return what is red in the newest attempt, in the order of the runbook."""
-    return tuple(
-        Red(
-            anchor(record, scenario),
-            f"{feature.number} {feature.title}".strip(),
-            scenario,
-            tuple(pair for pair in scenario.last.pairs if pair.red),
-            scenario.last.cause or next((step.cause for step in scenario.last.steps if step.cause), ""),
-        )
-        for feature in record.features
-        for scenario in feature.scenarios
-        if scenario.last.status == "red" and scenario.last.attempt == record.newest.number
-    )
 
 
 def longest(record: Record) -> tuple[tuple[Scenario, DeedView], ...]:
@@ -194,24 +176,23 @@ def longest(record: Record) -> tuple[tuple[Scenario, DeedView], ...]:
     return tuple(sorted(deeds, key=lambda pair: pair[1].seconds or 0, reverse=True)[:LONGEST_DEEDS])
 
 
-def measurements(record: Record) -> tuple[Measurement, ...]:
-    """Return the newest measurements by name and role."""
-    newest = {(str(entry.line.get("name")), str(entry.line.get("role"))): entry.line for entry in record.of_kind("digest")}
-    names = dict.fromkeys(name for name, _ in newest)
-    return tuple(Measurement(name, newest.get((name, "source"), {}), newest.get((name, "dest"), {})) for name in names)
-
-
 def standing(record: Record) -> tuple[Standing, ...]:
-    """Return every standing fact: each line that begins one, with the line that ended it."""
+    """Return every standing fact: the line that begins it, with what ended it: that it was broken, or the mark it stood until."""
     facts: list[Standing] = []
-    for entry in record.of_kind("fact"):
-        name = str(entry.line.get("name", ""))
-        if entry.line.get("status") != "broken" and "until" not in entry.line:
-            facts.append(Standing(name, entry.line, {}))
+    for entry in record.of_kind("fact", "mark"):
+        line, name = entry.line, str(entry.line.get("name", ""))
+        if entry.kind == "fact" and line.get("status") != "broken":
+            facts.append(Standing(name, line, {}))
             continue
-        running = next((fact for fact in reversed(facts) if fact.name == name and not fact.ended), None)
-        if running:
-            facts[facts.index(running)] = Standing(name, running.begun, entry.line)
-        else:
-            facts.append(Standing(name, {}, entry.line))
+        ended = [fact for fact in facts if not fact.ended and _is_ended_by(fact, line)]
+        facts = [replace(fact, ended=line) if fact in ended else fact for fact in facts]
+        if entry.kind == "fact" and not ended:
+            facts.append(Standing(name, {}, line))
     return tuple(facts)
+
+
+def _is_ended_by(fact: Standing, line: Line) -> bool:
+    """Whether a line ends a fact that stands."""
+    if line.get("kind") == "mark":
+        return bool(fact.begun.get("until")) and fact.begun.get("until") == line.get("mark")
+    return fact.name == line.get("name")

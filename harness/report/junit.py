@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from harness.report.fold import fold
+from harness.report.tree import told
 from harness.report.verdict import judge
-from harness.shown import compared, printable
+from harness.shown import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.journal import Line
-    from harness.report.tree import Feature, Look, Record, Scenario
+    from harness.report.tree import Feature, Record, Scenario
     from harness.report.verdict import Verdict
 
 
@@ -80,20 +81,8 @@ def _failure(case: ET.Element, scenario: Scenario) -> None:
     red = [look for pair in scenario.last.pairs for look in (pair.before, pair.after) if look and look.red]
     causes = [scenario.last.cause, *(step.cause for step in scenario.last.steps)]
     message = red[0].name if red else next((cause for cause in causes if cause), "red")
-    body = "\n\n".join([*map(_told, red), *(dict.fromkeys(cause for cause in causes if cause))])
+    body = "\n\n".join([*map(told, red), *(dict.fromkeys(cause for cause in causes if cause))])
     _say(case, "failure", message, body)
-
-
-def _told(look: Look) -> str:
-    expected, observed = compared(look.expected, look.observed)
-    lines = [
-        f"{look.name}: {look.shortfall or look.outcome} ({look.phase}, witness {look.witness})",
-        f"expected: {expected.short}",
-        f"observed: {observed.short}",
-        f"why it matters: {look.why}" if look.why else "",
-        f"what to do: {look.remedy}" if look.remedy else "",
-    ]
-    return "\n".join(line for line in lines if line)
 
 
 def _whole(root: ET.Element, verdict: Verdict) -> None:

@@ -14,15 +14,18 @@ Record
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.check import Outcome
+from harness.shown import compared
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.journal import Line
 
-GOOD_STEPS = frozenset({"held", "done", "already held"})
+GOOD_STEPS = frozenset({"held", "done", "already held", "waived"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,19 @@ class Look:
         """How many things were examined, where that is fewer than it must be."""
         least = max(1, self.minimum)
         return f"examined {self.examined} of at least {least}" if self.examined < least else ""
+
+
+def told(look: Look) -> str:
+    """Return a look that does not hold in lines of text: both sides, why it matters and what to do."""
+    expected, observed = compared(look.expected, look.observed)
+    lines = [
+        f"{look.name}: {look.shortfall or look.outcome} ({look.phase}, witness {look.witness})",
+        f"expected: {expected.short}",
+        f"observed: {observed.short}",
+        f"why it matters: {look.why}" if look.why else "",
+        f"what to do: {look.remedy}" if look.remedy else "",
+    ]
+    return "\n".join(line for line in lines if line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +113,7 @@ class DeedView:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of a scenario; without a text, what was recorded outside any step."""
+    """A step of a scenario; without a text, what was recorded outside any step. `seconds`: how long it took, all looks together."""
 
     keyword: str
     text: str
@@ -105,6 +121,7 @@ class Step:
     cause: str
     pairs: tuple[Pair, ...]
     deeds: tuple[DeedView, ...]
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +149,16 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A scenario with its turns, the newest first; `example` is empty where the title already says it."""
+    """A scenario with its turns, the newest first; `example` is empty where the title already says it.
+
+    `outline` is what its feature file says of it (harness.recording.outline), empty where the record does not hold that.
+    """
 
     feature: str
     title: str
     example: str
     turns: tuple[Turn, ...]
+    outline: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -165,11 +186,13 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A feature; `number` is the prefix of its file's name, empty for one that is run by name."""
+    """A feature; `number` is the prefix of its file's name, empty for one that is run by name; `outline` as of a scenario."""
 
     title: str
     number: str
     scenarios: tuple[Scenario, ...]
+    file: str = ""
+    outline: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +221,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A whole journal; `digest` is that of its last line, `torn` counts the bytes of a line that was never finished."""
+    """A whole journal; `digest` is that of its last line, `torn` counts the bytes of a line that was never finished.
+
+    `clients` are the lines of a client that asked the public name all the while, empty where none was run.
+    """
 
     attempts: tuple[Attempt, ...]
     features: tuple[Feature, ...]
@@ -206,6 +232,7 @@ class Record:
     digest: str
     count: int
     torn: int = 0
+    clients: tuple[Line, ...] = ()
 
     @property
     def newest(self) -> Attempt:

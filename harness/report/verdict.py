@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.report.steps import WAIVED
 from harness.report.tree import GOOD_STEPS
 from harness.shown import between, clock, plural, printable, seconds
 
@@ -129,9 +130,10 @@ def _unproved(scenario: Scenario) -> list[str]:
 def _weak(turn: Turn) -> list[str]:
     """Return what in a green turn does not hold: a step, the newest look of a check, or that there is no check."""
     reasons = [f"its step “{step.text}” is {step.status}" for step in turn.steps if step.status and step.status not in GOOD_STEPS]
-    newest = {(step.text, pair.newest.name): pair for step in turn.steps for pair in step.pairs if pair.after}
+    proving = [step for step in turn.steps if step.status != "waived"]
+    newest = {(step.text, pair.newest.name): pair for step in proving for pair in step.pairs if pair.after}
     reasons += [f"“{pair.newest.name}” is {_said(pair)}" for pair in newest.values() if pair.red]
-    return reasons if newest else [*reasons, "no check was looked at for good"]
+    return reasons if newest or len(proving) < len(turn.steps) else [*reasons, "no check was looked at for good"]
 
 
 def _said(pair: Pair) -> str:
@@ -141,7 +143,11 @@ def _said(pair: Pair) -> str:
 def _not_shown(record: Record) -> list[str]:
     """Return what a reader must not take from this record."""
     run = record.newest.run
-    said = []
+    said = [
+        f"A defect was put in on purpose ({printable(str(entry.line.get('text', '')))})."
+        for entry in record.of_kind("note")
+        if entry.attempt == record.newest.number and str(entry.line.get("text", "")).startswith("fault ")
+    ]
     if "stand-in" in str(run.get("core", "")).lower():
         said.append("The stand-in core was used in place of a real one.")
     if run.get("mode") == "rehearsal":
@@ -164,6 +170,9 @@ def _not_shown(record: Record) -> list[str]:
         if deed.ok is None and deed.attempt != record.newest.number
     ]
     deviations = record.of_kind("deviation")
+    waived = [entry for entry in deviations if str(entry.line.get("what", "")).startswith(WAIVED)]
+    if waived:
+        said.append(f"{plural(len(waived), 'red fact')} waived, not proved.")
     return [*said, f"{plural(len(deviations), 'deviation')} accepted; see below."] if deviations else said
 
 

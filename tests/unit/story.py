@@ -49,6 +49,7 @@ class Story:
     clock: Clock = field(default_factory=Clock)
     feature: str = ""
     scenario: str = ""
+    example: str = ""
     deeds: int = 0
 
     def __post_init__(self) -> None:
@@ -102,7 +103,7 @@ class Story:
 
     def write(self, kind: str, **fields: object) -> None:
         """Write a line that belongs to the scenario that was begun."""
-        self.tell(kind, feature=self.feature, scenario=self.scenario, example="", **fields)
+        self.tell(kind, feature=self.feature, scenario=self.scenario, example=self.example, **fields)
 
     def act(self, step: str, status: str) -> None:
         """Write the line of an act: begun, done or already held."""

@@ -8,7 +8,8 @@ import pytest
 
 from harness.journal import read
 from harness.report.fold import fold
-from harness.report.html import measurements, standing
+from harness.report.html import standing
+from harness.report.moved import measurements
 from harness.report.timeline import pictures
 from harness.report.verdict import judge, outage, outage_said
 from tests.unit import journals
@@ -141,7 +142,7 @@ def test_the_outage_goes_on_in_the_picture_of_the_next_attempt(record_of: Callab
     assert first.outage.left + first.outage.width == pytest.approx(100)
     assert second.outage.left == 0
     assert 90 < second.outage.width < 100
-    assert [lane.label[:2] for lane in second.lanes] == ["10", "60", "70", "80", "85"]
+    assert [lane.label[:2] for lane in second.lanes] == ["10", "60", "70", "80", "85", "Tr"]
     assert all(0 <= bar.left <= bar.left + bar.width <= 100 for lane in second.lanes for bar in lane.bars)
 
 
@@ -162,13 +163,21 @@ def test_measurements_of_both_sides_are_compared(story: Story) -> None:
     ]
 
 
-def test_a_standing_fact_begins_and_ends(story: Story) -> None:
-    story.tell("fact", name="frozen", status="begun", **{"from": "X"})
+def test_a_standing_fact_begins_and_is_broken_or_stands_until_its_mark(story: Story) -> None:
+    story.tell("fact", name="frozen", status="begun", **{"from": "X", "until": ""})
+    story.tell("fact", name="seal", status="begun", **{"from": "Y", "until": "T_start"})
     story.tell("fact", name="frozen", status="broken", unsettles="X")
-    story.tell("fact", name="frozen", status="begun", **{"from": "X"})
+    story.tell("fact", name="frozen", status="begun", **{"from": "X", "until": ""})
+    story.tell("mark", mark="T_start")
+    story.tell("fact", name="unheard of", status="broken")
     facts = standing(fold(story.journal.lines))
 
-    assert [(bool(fact.begun), fact.ended.get("status")) for fact in facts] == [(True, "broken"), (True, None)]
+    assert [(fact.name, bool(fact.begun), fact.ended.get("status") or fact.ended.get("mark")) for fact in facts] == [
+        ("frozen", True, "broken"),
+        ("seal", True, "T_start"),
+        ("frozen", True, None),
+        ("unheard of", False, "broken"),
+    ]
 
 
 def test_a_green_verdict_that_is_borne_out_is_green(record_of: Callable[[Callable[[Path], Path]], Record]) -> None:

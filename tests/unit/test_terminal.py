@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,10 +64,14 @@ def test_a_scenario_is_told_as_before_act_after(tmp_path: Path) -> None:
 def test_a_red_check_says_both_sides_why_and_what_to_do_and_what_is_blocked_is_told_once(tmp_path: Path) -> None:
     lines = lines_of(tmp_path, journals.red)
 
-    assert after(lines, "      after   ✗ fingerprints are equal: 1 of 4 differ", 7) == [
+    assert after(lines, "      after   ✗ fingerprints are equal: 1 of 4 differ", 11) == [
         "      after   ✗ fingerprints are equal: 1 of 4 differ",
-        '                accesses  expected  {"rows": 2412, "sha256": "0000096c0…6c0000096c0000096c0000096c"}',
-        '                          observed  {"rows": 2411, "sha256": "a09b77e1a…e1a09b77e1a09b77e1a09b77e1"}',
+        '                accesses  source  {"rows": 2412, "sha256":',
+        f'                                  "{"0000096c" * 8}"',
+        "                                  }",
+        '                          dest    {"rows": 2411, "sha256":',
+        f'                                  "{"a09b77e1" * 8}"',
+        "                                  }",
         "              why it matters   an access is a user's permission; a lost one cuts a device off",
         "              what to do       run again: this run made that database and will clear it first;",
         "                               nothing was opened yet",
@@ -94,7 +99,7 @@ def test_what_is_blocked_is_told_though_no_verdict_comes(tmp_path: Path) -> None
         story.run()
         story.without("F", "S", "blocked", "blocked by: something earlier")
 
-    assert lines_of(tmp_path, tell)[-1] == "    ■ 1 scenarios not run: blocked by: something earlier"
+    assert lines_of(tmp_path, tell)[-1] == "    ■ 1 scenario not run: blocked by: something earlier"
 
 
 def test_an_error_a_failed_deed_and_too_little_examined_are_told(tmp_path: Path) -> None:
@@ -126,11 +131,109 @@ def test_an_error_a_failed_deed_and_too_little_examined_are_told(tmp_path: Path)
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])
-def test_no_line_is_wider_than_it_may_be(tmp_path: Path, width: int) -> None:
-    lines = lines_of(tmp_path, journals.red, width=width)
+@pytest.mark.parametrize("tell", [journals.green, journals.red, journals.continued])
+def test_no_line_is_wider_than_it_may_be_and_no_word_is_lost(
+    tmp_path: Path, width: int, tell: Callable[[Path, Callable[[Line], None]], object]
+) -> None:
+    (tmp_path / "wide").mkdir()
+    narrow, wide = lines_of(tmp_path, tell, width=width), lines_of(tmp_path / "wide", tell, width=1000)
+    without_spaces = ["".join(" ".join(lines).split()) for lines in (narrow, wide)]
 
-    assert max(map(len, lines)) <= width
-    assert any("…" in line for line in lines)
+    # What is to be typed is one word a path or command: it is never parted, and may be wider.
+    assert [line for line in narrow if len(line) > width and " " in line.strip()] == []
+    assert without_spaces[0] == without_spaces[1] or width == 60
+
+
+def test_a_long_value_ends_after_a_few_rows(tmp_path: Path) -> None:
+    def tell(path: Path, listener: Callable[[Line], None]) -> None:
+        story = Story(path, listener)
+        story.run()
+        story.begin("F", "S")
+        story.look("after", "it", "paths", "not held", expected="none", observed=[f"path-{number}" for number in range(400)])
+        story.end("red", "paths: not held")
+
+    lines = lines_of(tmp_path, tell)
+
+    assert [line.endswith(" …") for line in lines if "path-" in line] == [False, False, True, False, False, False, True]
+
+
+def test_both_sides_stand_on_one_row_where_there_is_room_and_are_called_source_and_dest_where_they_are(tmp_path: Path) -> None:
+    def tell(path: Path, listener: Callable[[Line], None]) -> None:
+        story = Story(path, listener)
+        story.run()
+        story.tell("digest", name="PostgreSQL", role="source", parts={"accesses": {"rows": 8, "sha256": "143da40e6212ff"}})
+        story.begin("F", "S")
+        expected, observed = {"accesses": "8 rows 143da40e6212"}, {"accesses": "7 rows 76d09b3aa4e1"}
+        story.look("after", "it", "fingerprints", "not held", expected=expected, observed=observed)
+        story.look("after", "that", "modes", "not held", expected={"path": "0600"}, observed={"path": "0644"})
+        story.end("red", "fingerprints: not held")
+
+    lines = lines_of(tmp_path, tell)
+
+    assert "                accesses  source  8 rows 143da40e6212    dest  7 rows 76d09b3aa4e1" in lines
+    assert "                path  expected  0600    observed  0644" in lines
+
+
+def test_a_transfer_says_how_much_and_how_fast(tmp_path: Path) -> None:
+    def tell(path: Path, listener: Callable[[Line], None]) -> None:
+        story = Story(path, listener)
+        story.run()
+        story.begin("F", "S")
+        story.do("source$ rsync", 4.0, tail="Total bytes sent: 8,000,000\nsent 8,000,000 bytes  received 9 bytes")
+
+    assert lines_of(tmp_path, tell)[-1] == "              took 4.0 s, 8.0 MB, 2.0 MB/s"
+
+
+def test_a_deviation_says_what_why_and_who_accepts_it_until_when(tmp_path: Path) -> None:
+    def tell(path: Path, listener: Callable[[Line], None]) -> None:
+        story = Story(path, listener)
+        story.run()
+        accepted = {"reason": "known", "approver": "the board", "until": "2026-12-02"}
+        story.tell("deviation", scenario="S", what="waived: it", cause="check: not held", **accepted)
+
+    assert lines_of(tmp_path, tell)[-1] == (
+        "      deviation: waived: it: check: not held (reason known, approver the board, until 2026-12-02)"
+    )
+
+
+def test_a_state_block_keeps_its_columns_when_it_is_wrapped(tmp_path: Path) -> None:
+    def tell(path: Path, listener: Callable[[Line], None]) -> None:
+        story = Story(path, listener)
+        story.run()
+        story.verdict("red", "it", ["source  frozen", "time    users have waited 6 s of 1 min 00 s; decide by 16:17:49 UTC"])
+
+    assert lines_of(tmp_path, tell, width=60)[-3:] == [
+        "source  frozen",
+        "time    users have waited 6 s of 1 min 00 s; decide by",
+        "        16:17:49 UTC",
+    ]
+
+
+def test_a_deed_that_lasts_is_said_again_until_it_ends(tmp_path: Path) -> None:
+    lines: list[str] = []
+    said_twice = threading.Event()
+
+    def write(line: str) -> None:
+        lines.append(line)
+        if sum("still at it" in one for one in lines) > 1:
+            said_twice.set()
+
+    narrator = Narrator(write, colour=False)
+    narrator.reminders.after_s = (0.02, 0.04, 60.0)
+    story = Story(tmp_path / "journal.jsonl", narrator)
+    story.run()
+    story.begin("F", "S")
+    story.write("intent", deed="rsync of a data root", command="source$ rsync", id="1")
+    story.write("intent", deed="please turn the key", command="please turn the key", id="2")
+
+    assert said_twice.wait(20)
+    story.write("deed", id="1", deed="rsync of a data root", seconds=0.05, ok=True, exit=0, tail="")
+    narrator.close()
+    assert [line for line in lines if "still" in line] == [
+        "              … still at it, 0.0 s: rsync of a data root",
+        "              … still at it, 0.0 s: rsync of a data root",
+    ]
+    assert narrator.reminders.waiting == ()
 
 
 def test_a_command_to_type_is_never_shortened(tmp_path: Path) -> None:
