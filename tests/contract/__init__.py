@@ -1,1 +1,1 @@
-"""What any core must answer: run against CONTRACT_CORE_URL when it is set, else against the stand-in started here."""
+"""What a core must do: one suite for the stand-in (`pytest tests/contract`) and for the real one (see conftest.py)."""

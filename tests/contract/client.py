@@ -7,8 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util.retry import Retry
 
 PASSWORD = "pass-word-1"
+
+
+def trusting() -> requests.Session:
+    """Return a session that heeds no proxy and no .netrc of whoever runs the tests."""
+    session = requests.Session()
+    session.trust_env = False
+    # A core closes a connection that was idle for five seconds, maybe just as it is used again.
+    session.mount("http://", HTTPAdapter(max_retries=Retry(total=None, connect=0, read=1)))
+    return session
 
 
 @dataclass(frozen=True)
@@ -30,14 +41,13 @@ class Client:
     email: str
     personal: str = ""
     shared: str = ""
-    session: requests.Session = field(default_factory=requests.Session)
+    session: requests.Session = field(default_factory=trusting)
 
     @classmethod
     def registered(cls, contract: Contract) -> Client:
         """Return a new user of the core, signed in, with a stream `diary` and a shared access to it."""
         name = f"contract-{secrets.token_hex(5)}"
         client = cls(contract, name, f"{name}@example.test")
-        client.session.trust_env = False
         made = client.ask("POST", "/users", client.account())
         assert made.status_code == 201, made.text
         client.personal = client.login().json()["token"]
@@ -49,7 +59,7 @@ class Client:
     def account(self, **other: object) -> dict[str, object]:
         """Return the body of this user's registration."""
         body: dict[str, object] = {"appId": "contract-test", "username": self.username, "password": PASSWORD, "email": self.email}
-        return body | {"languageCode": "fr"} | other
+        return body | {"language": "fr"} | other
 
     def ask(self, method: str, path: str, body: object = None, token: str = "", **options: Any) -> requests.Response:  # noqa: ANN401 - as requests has them
         """Send a request to the core."""

@@ -1,4 +1,4 @@
-"""Starting and stopping a stand-in in a test, and looking whether it serves what a user had stored."""
+"""Starting and stopping a core in a test, and looking whether it serves what a user had stored."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .client import Client, Contract
-from .stage import ORIGIN, Stage, until
+from .cluster import until
+from .stage import ORIGIN, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-standin_only = pytest.mark.skipif("CONTRACT_CORE_URL" in os.environ, reason="a core was given: only its API is examined")
+own_core = pytest.mark.skipif("CONTRACT_CORE_URL" in os.environ, reason="a core was given: only its API is examined")
 CONTENT = b"attached bytes" * 1000
 POINTS = {"format": "flatJSON", "fields": ["deltaTime", "value"], "points": [[0, 70], [1, 71.5]]}
 WHOLE = [True, True, 200, [[0, 70], [1, 71.5]], 200, True, 401]
 
 
 @contextmanager
-def running(stage: Stage, *argv: str, prefix: tuple[str, ...] = ()) -> Iterator[Client]:
-    """Start the core, and stop it if the test did not; the client has no user yet."""
-    stage.start(*argv, prefix=prefix)
+def running(
+    stage: Stage, *argv: str, prefix: tuple[str, ...] = (), env: Mapping[str, str] | None = None, named: bool = True
+) -> Iterator[Client]:
+    """Start the core, and stop it if the test did not; the client has no user yet. Unless `named`, no --config is given."""
+    stage.start(*argv, prefix=prefix, env=env, named=named)
     client = Client(Contract(stage.url, stage.hfs_url, stage.admin_key, ORIGIN), "", "")
-    client.session.trust_env = False
     try:
         yield client
     finally:
@@ -84,9 +86,27 @@ def lines(stage: Stage) -> list[str]:
     return re.sub("\x1b\\[[0-9;]*m", "", stage.log).splitlines()
 
 
-def at(stage: Stage, text: str) -> int:
-    """Return the number of the first line that contains a text."""
-    return next(number for number, line in enumerate(lines(stage)) if text in line)
+def at(stage: Stage, text: str, after: str = "") -> int:
+    """Return the number of the first line that contains a text, looked for from the first that contains another."""
+    found = list(enumerate(lines(stage)))
+    begin = next(number for number, line in found if after in line)
+    return next(number for number, line in found if number >= begin and text in line)
+
+
+def all_ready(stage: Stage) -> None:
+    """Wait until all workers have said that they are there."""
+    for text in (
+        "w0:serverRoot] Startup",
+        "w1:serverRoot] Startup",
+        "[hfs-server-hfs0:server] started.",
+        "prev0:server] Server ready",
+    ):
+        said(stage, text)
+
+
+def lines_at(stage: Stage, text: str) -> list[str]:
+    """Return the lines that contain a text."""
+    return [line for line in lines(stage) if text in line]
 
 
 def pid_of(stage: Stage, worker: str) -> int:

@@ -1,4 +1,4 @@
-"""A stand-in core with a throw-away PostgreSQL, for tests."""
+"""A core with a throw-away PostgreSQL, for tests: the stand-in, or the real one when its tree and node are given."""
 
 from __future__ import annotations
 
@@ -6,30 +6,28 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import requests
 import yaml
 
+from fixtures.hosts.product import STAND_IN, Product
 from fixtures.standin import install
-from harness import waiting
+
+from .cluster import IP, Postgres, free_port, ports, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-IP = "127.61.7.2"
+START_S = 20
 ORIGIN = "http://127.0.0.1:8080"
-PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/usr/bin"))
-TYPES = {
+SCHEMAS = {
     "note/txt": {"type": "string"},
     "mass/kg": {"type": "number"},
     "position/wgs84": {
@@ -40,100 +38,25 @@ TYPES = {
 }
 
 
-def until(ask: Callable[[], bool | None], message: Callable[[], str], within_s: float = 10.0) -> None:
-    """Wait, looking every 10 ms, until the answer is not None."""
-    waiting.until(ask, within_s=within_s, message=message, sleep=lambda _: time.sleep(0.01))
-
-
-def free_port(ip: str = IP) -> int:
-    """Return a port that was free a moment ago, below the ports that clients are given."""
-    for port in range(20000 + os.getpid() % 5000, 32000):
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind((ip, port))
-            return port
-    raise RuntimeError("no free port")
-
-
-def ports(count: int) -> list[int]:
-    """Return different free ports."""
-    found: list[int] = []
-    while len(found) < count:
-        start = found[-1] + 1 if found else free_port()
-        found += [port for port in range(start, start + 50) if is_free(port)][:1]
-    return found
-
-
-def is_free(port: int) -> bool:
-    """Whether nothing listens on a port."""
-    with socket.socket() as probe:
-        return probe.connect_ex((IP, port)) != 0
-
-
-def _as_postgres(*argv: str) -> list[str]:
-    """Return a command run as `postgres` when we are root, as PostgreSQL refuses root."""
-    who = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
-    return [*who, str(PROGRAMS / argv[0]), *argv[1:]]
-
-
-@dataclass
-class Postgres:
-    """A cluster in a folder; `trust` for everybody, on one loopback address."""
-
-    folder: Path
-    port: int
-    process: subprocess.Popen[bytes] | None = None
-
-    def make(self) -> None:
-        """Initialise the cluster."""
-        self.folder.mkdir(mode=0o700)
-        if os.getuid() == 0:
-            shutil.chown(self.folder, "postgres", "postgres")
-        options = ("-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-D", str(self.folder))
-        subprocess.run(_as_postgres("initdb", *options), check=True, capture_output=True, cwd="/")
-
-    def start(self) -> None:
-        """Start the server and wait for it."""
-        settings = {
-            "listen_addresses": IP,
-            "port": self.port,
-            "unix_socket_directories": "",
-            "fsync": "off",
-            "shared_buffers": "16MB",
-        }
-        words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        command = _as_postgres("postgres", "-D", str(self.folder), *words)
-        with self.folder.with_suffix(".log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", start_new_session=True)
-        until(self._answers, lambda: "PostgreSQL does not answer")
-
-    def _answers(self) -> bool | None:
-        with suppress(psycopg.OperationalError):
-            psycopg.connect(host=IP, port=self.port, user="postgres", dbname="postgres").close()
-            return True
-        return None
-
-    def sql(self, text: str, *values: object, database: str = "postgres") -> list[tuple[Any, ...]]:
-        """Run a statement as the administrator."""
-        with psycopg.connect(host=IP, port=self.port, user="postgres", dbname=database, autocommit=True) as connection:
-            done = connection.execute(text.encode(), values or None)
-            return done.fetchall() if done.description else []
-
-    def stop(self) -> None:
-        """End the server at once."""
-        if self.process:
-            self.process.send_signal(signal.SIGINT)
-            self.process.wait(10)
-            self.process = None
-
-
 @dataclass
 class Stage:
-    """An installed stand-in with its config, database and data folder."""
+    """An installed core with its config, database and data folder."""
 
     folder: Path
     postgres: Postgres
     config: dict[str, Any]
+    product: Product = STAND_IN
     process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the product itself runs here."""
+        return self.product.node is not None
+
+    @property
+    def app(self) -> Path:
+        """The installed tree."""
+        return self.folder / "app"
 
     @property
     def url(self) -> str:
@@ -153,39 +76,55 @@ class Stage:
     @property
     def users(self) -> Path:
         """The users' folders."""
-        return Path(self.config["storages"]["engines"]["sqlite"]["path"])
+        return self.folder / "data/users"
 
     @property
     def log(self) -> str:
         """What the core has printed so far."""
         return (self.folder / "core.log").read_text()
 
-    def launch(self, *argv: str, prefix: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
-        """Start a master process without waiting; its output is added to core.log."""
-        (self.folder / "override.yml").write_text(yaml.safe_dump(self.config))
-        command = [
-            *prefix,
-            sys.executable,
-            str(self.folder / "app/bin/master.py"),
-            "--config",
-            str(self.folder / "override.yml"),
-            *argv,
-        ]
-        with (self.folder / "core.log").open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder / "app", start_new_session=True)
+    @property
+    def program(self) -> tuple[str, ...]:
+        """The words that start the core, before its own arguments."""
+        if self.product.node is None:
+            return (sys.executable, str(self.app / "bin/master.py"))
+        return (str(self.product.node), str(self.app / "bin/master.js"))
 
-    def start(self, *argv: str, prefix: tuple[str, ...] = ()) -> None:
+    def launch(
+        self, *argv: str, prefix: tuple[str, ...] = (), env: Mapping[str, str] | None = None, named: bool = True
+    ) -> subprocess.Popen[bytes]:
+        """Start a master process without waiting; its output is added to core.log. Unless `named`, no --config is given."""
+        file = self.folder / "override.yml"
+        file.write_text(yaml.safe_dump(self.config))
+        given = ("--config", str(file)) if named and "--config" not in argv else ()
+        command = [*prefix, *self.program, *given, *argv]
+        environment = {**os.environ, "NODE_ENV": "production", **(env or {})}
+        with (self.folder / "core.log").open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, cwd=self.app, start_new_session=True, env=environment)
+
+    def start(self, *argv: str, prefix: tuple[str, ...] = (), env: Mapping[str, str] | None = None, named: bool = True) -> None:
         """Start the core and wait until API and HFS answer; core.log begins anew."""
         (self.folder / "core.log").unlink(missing_ok=True)
-        self.process = self.launch(*argv, prefix=prefix)
+        self.process = self.launch(*argv, prefix=prefix, env=env, named=named)
         for url in (f"{self.url}/reg/service/info", f"{self.hfs_url}/system/status"):
             until(partial(answers, url), lambda: f"no core: {self.log}")
+
+    def refused(self, *argv: str) -> str:
+        """Launch a core that is to end with exit code 1 by itself; return what it printed."""
+        (self.folder / "core.log").unlink(missing_ok=True)
+        process = self.launch(*argv)
+        try:
+            assert process.wait(START_S) == 1
+        finally:
+            process.kill()
+            process.wait()
+        return self.log
 
     def stop(self, how: int = signal.SIGTERM) -> int:
         """End the core; return its exit code."""
         assert self.process is not None
         self.process.send_signal(how)
-        code = self.process.wait(10)
+        code = self.process.wait(15)
         self.process = None
         return code
 
@@ -199,49 +138,78 @@ def answers(url: str) -> bool | None:
 
 
 def config(folder: Path, postgres: Postgres) -> dict[str, Any]:
-    """Return a config that boots, as core-facts has it."""
+    """Return a config that boots, the stand-in and the real core alike."""
     api, hfs, previews, broker = ports(4)
     types = folder / "flat.json"
-    types.write_text(json.dumps({"version": "1.0.0", "types": TYPES}))
+    types.write_text(json.dumps({"version": "1.0.0", "types": SCHEMAS, "extras": {}}))
     database = {"host": IP, "port": postgres.port, "database": "pryv", "user": "pryv", "password": "p", "max": 10}
     service = {name: f"http://core.test/{name}" for name in ("home", "support", "terms")}
     return {
         "auth": {
             "adminAccessKey": "k" * 40,
             "filesReadTokenSecret": "f" * 40,
+            "ssoCookieSignSecret": "s" * 40,
             "trustedApps": "*@http://127.0.0.1*, *@http://core.test*",
+            "passwordResetPageURL": "http://core.test/reset-password.html",
+            "emailVerificationPageURL": "http://core.test/verify-email.html",
         },
-        "services": {"email": {"enabled": {"welcome": False, "resetPassword": False, "verifyEmail": False}}},
+        "services": {
+            "email": {"method": "in-process", "enabled": {"welcome": False, "resetPassword": False, "verifyEmail": False}}
+        },
         "dnsLess": {"isActive": True, "publicUrl": "http://core.test:3000/"},
         "http": {"ip": IP, "port": api, "hfsPort": hfs, "previewsPort": previews},
         "tcpBroker": {"port": broker},
+        "cluster": {"apiWorkers": 2, "hfsWorkers": 1, "previewsWorker": True},
         "core": {"ip": IP},
         "service": {"name": "Test Pryv", "serial": "2026112201", "eventTypes": f"file://{types}", **service},
         "platform": {"piiMode": "hashed", "piiHmacKey": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="},
         "storages": {
+            "base": {"engine": "postgresql"},
             "platform": {"engine": "postgresql"},
+            "series": {"engine": "postgresql"},
+            "file": {"engine": "filesystem"},
+            "audit": {"engine": "sqlite"},
             "engines": {
                 "postgresql": database,
                 "filesystem": {"previewsDirPath": str(folder / "data/previews")},
                 "sqlite": {"path": str(folder / "data/users")},
             },
         },
-        "logs": {"console": {"active": True}},
+        "logs": {"console": {"active": True, "level": "info", "colorize": False}, "file": {"active": False}},
+        "audit": {"active": True},
         "standin": {"bcryptCost": 4},
     }
 
 
+def lay(product: Product, target: Path) -> None:
+    """Install a core in a folder of our own, where a test may add a config; a real tree's files are linked, not copied."""
+    if product.tree is None:
+        install(target)
+    else:
+        ignore = shutil.ignore_patterns(".git")
+        shutil.copytree(product.tree, target, symlinks=True, ignore=ignore, copy_function=_link)
+
+
+def _link(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+    return target
+
+
 @contextmanager
-def staged(folder: Path) -> Iterator[Stage]:
+def staged(folder: Path, product: Product = STAND_IN) -> Iterator[Stage]:
     """Make a stage, not started yet; whatever runs of it is ended for sure."""
     postgres = Postgres(folder / "pg", free_port())
-    stage = Stage(folder, postgres, {})
+    stage = Stage(folder, postgres, {}, product)
     try:
         postgres.make()
         postgres.start()
         postgres.sql("CREATE ROLE pryv LOGIN PASSWORD 'p'")
         postgres.sql("CREATE DATABASE pryv OWNER pryv")
-        install(folder / "app")
+        lay(product, stage.app)
+        (folder / "data").mkdir()
         stage.config = config(folder, postgres)
         yield stage
     finally:

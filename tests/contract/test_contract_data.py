@@ -1,16 +1,15 @@
-"""Streams, events, attachments, series, batches, the audit."""
+"""Streams and events."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import re
 import time
 
 import pytest
 
 from .client import Client, error
 
-FLAT = {"format": "flatJSON", "fields": ["deltaTime", "value"]}
+VOLATILE = {"time", "created", "modified", "integrity"}  # of the account's fields as events: they are of now
 
 
 def test_streams_are_a_tree_with_the_virtual_ones(client: Client) -> None:
@@ -20,7 +19,23 @@ def test_streams_are_a_tree_with_the_virtual_ones(client: Client) -> None:
     roots = {one["id"]: one for one in client.get("/streams").json()["streams"]}
     assert roots.keys() >= {"diary", ":_audit:", ":_emails:", ":_system:account"}
     assert "branch" in [one["id"] for one in roots["diary"]["children"]]
-    assert [one["id"] for one in client.get("/streams", token=client.shared).json()["streams"]] == ["diary"]
+    own = client.get("/access-info", token=client.shared).json()["id"]
+    seen = [one["id"] for one in client.get("/streams", token=client.shared).json()["streams"]]
+    assert seen == ["diary", f":_audit:access-{own}"]
+
+
+def test_a_stream_keeps_its_id_in_letters_of_any_case_and_its_data_merged(client: Client) -> None:
+    assert client.post("/streams", {"id": "Ab C_d.É", "name": "slugged"}).json()["stream"]["id"] == "Ab-C_d.E"
+    client.put("/streams/Ab-C_d.E", {"clientData": {"a": 1, "b": 2}})
+    changed = client.put("/streams/Ab-C_d.E", {"clientData": {"a": None}, "parentId": "diary"}).json()["stream"]
+    assert (changed["clientData"], changed["parentId"]) == ({"b": 2}, "diary")
+    assert "children" not in changed
+    event = client.event(streamIds=["Ab-C_d.E"])
+    assert client.delete("/streams/Ab-C_d.E").json()["stream"]["trashed"] is True
+    assert error(client.delete("/streams/Ab-C_d.E")) == (400, "invalid-parameters-format")
+    merged = client.delete("/streams/Ab-C_d.E?mergeEventsWithParent=true").json()
+    assert merged["updatedEvents"] == [{"action": "mergedToParent", "id": event["id"]}]
+    assert client.get(f"/events/{event['id']}").json()["event"]["streamIds"] == ["diary"]
 
 
 def test_streams_with_a_taken_id_or_name_are_refused(client: Client) -> None:
@@ -35,6 +50,8 @@ def test_a_stream_is_trashed_first_then_deleted(client: Client) -> None:
     client.post("/streams", {"id": "short-lived", "name": "Short"})
     assert client.delete("/streams/short-lived").json()["stream"]["trashed"] is True
     assert client.delete("/streams/short-lived").json()["streamDeletion"] == {"id": "short-lived"}
+    gone = client.get("/streams?includeDeletionsSince=0").json()["streamDeletions"]
+    assert {one["id"]: one.keys() for one in gone}["short-lived"] == {"id", "deleted"}
     assert error(client.delete("/streams/short-lived")) == (404, "unknown-resource")
 
 
@@ -71,15 +88,25 @@ def test_events_are_listed_newest_first(client: Client) -> None:
 
 
 def test_the_user_sees_account_fields_as_events_that_move(client: Client) -> None:
-    def virtual() -> list[dict[str, object]]:
-        return [one for one in client.get("/events?limit=1").json()["events"] if one["id"].startswith(":")]
+    def virtual() -> dict[str, dict[str, object]]:
+        listed = client.get("/events?limit=1000").json()["events"]
+        return {one["id"]: one for one in listed if one["id"].startswith(":")}
 
     first = virtual()
     time.sleep(0.01)
     second = virtual()
-    assert client.email in [one["content"] for one in first]
-    assert [one["id"] for one in first] == [one["id"] for one in second]
-    assert first != second
+    assert first.keys() == {":system:email", ":_system:language", ":_system:dbDocuments", ":_system:attachedFiles"}
+    assert first[":system:email"]["content"] == client.email
+    assert {key for key in first[":system:email"] if first[":system:email"][key] != second[":system:email"][key]} == VOLATILE
+    shared = client.get("/events?limit=1000", token=client.shared).json()["events"]
+    assert not [one["id"] for one in shared if one["id"].startswith(":")]
+
+
+def test_events_of_now_are_in_the_order_and_within_the_limit(client: Client) -> None:
+    client.event(time=time.time() + 3600)
+    (newest,) = client.get("/events", params={"limit": "1", "toTime": str(time.time() + 3601)}).json()["events"]
+    assert not newest["id"].startswith(":")
+    assert client.get("/events?limit=0").json()["events"] == []
 
 
 @pytest.mark.parametrize(
@@ -109,124 +136,53 @@ def test_an_event_is_trashed_first_then_deleted(client: Client) -> None:
     assert made["id"] not in [one["id"] for one in client.get("/events?limit=1000").json()["events"]]
     assert client.get(f"/events/{made['id']}").json()["event"]["trashed"] is True
     assert client.delete(f"/events/{made['id']}").json()["eventDeletion"] == {"id": made["id"]}
-    assert error(client.get(f"/events/{made['id']}")) == (404, "unknown-resource")
+    left = client.get(f"/events/{made['id']}")
+    assert left.status_code == 200
+    assert left.json()["event"].keys() == {"id", "deleted"}
+    assert made["id"] not in [one["id"] for one in client.get("/events?limit=1000&state=all").json()["events"]]
+    gone = client.get("/events?modifiedSince=0&includeDeletions=true").json()["eventDeletions"]
+    assert gone[0].keys() == {"id", "deleted", "integrity"}
+    assert gone[0]["id"] == made["id"]
+    assert error(client.delete(f"/events/{made['id']}")) == (500, "unexpected-error")  # a bug of the real core
 
 
-@pytest.mark.parametrize(("name", "size"), [("empty.bin", 0), ("Röntgen 体重 1,5 %.dat", 5000), ("large.bin", 1024 * 1024)])
-def test_an_attachment_is_served_by_token_and_by_link(client: Client, name: str, size: int) -> None:
-    content = bytes(range(256)) * (size // 256 + 1)
-    file = client.upload(name, content[:size])["attachments"][0]
-    event = client.get("/events?limit=1000", token=client.shared).json()["events"]
-    own = next(one for one in event if one.get("attachments", [{}])[0].get("id") == file["id"])
-    digest = base64.b64encode(hashlib.sha256(content[:size]).digest()).decode()
-    assert (file["fileName"], file["size"], file["integrity"]) == (name, size, f"sha256-{digest}")
-    path = f"/events/{own['id']}/{file['id']}"
-    for answer in (client.get(path), client.get(f"{path}/any-name", params={"readToken": file["readToken"]}, token="")):
-        assert answer.status_code == 200
-        assert answer.content == content[:size]
-        assert answer.headers["Digest"] == f"SHA-256={digest}"
-    assert own["attachments"][0]["readToken"] != file["readToken"]
+def test_no_versions_of_an_event_are_kept(client: Client) -> None:
+    made = client.event()
+    client.put(f"/events/{made['id']}", {"content": "second"})
+    told = client.get(f"/events/{made['id']}?includeHistory=true").json()
+    assert (told["event"]["content"], told["history"]) == ("second", [])
 
 
-def test_an_attachment_can_be_added_later(client: Client) -> None:
-    made = client.upload("one.bin", b"one")
-    both = client.upload("two.bin", b"two", f"/events/{made['id']}")
-    assert [one["fileName"] for one in both["attachments"]] == ["one.bin", "two.bin"]
-    assert both["integrity"] != made["integrity"]
+@pytest.mark.parametrize(("given", "shown"), [({"duration": 60}, 60), ({"duration": None}, None), ({"duration": 0}, "none")])
+def test_an_event_may_last(client: Client, given: dict[str, object], shown: object) -> None:
+    made = client.event("activity/plain", None, time=1700000000, **given)
+    read = client.get(f"/events/{made['id']}").json()["event"]
+    assert made == read
+    assert read.get("duration", "none") == shown
 
 
-def test_wrong_links_to_an_attachment_are_refused(client: Client) -> None:
-    event = client.upload("secret.bin", b"secret")
-    file = event["attachments"][0]
-    path = f"/events/{event['id']}/{file['id']}"
-    read = file["readToken"]
-    assert error(client.get(path, token="")) == (401, "invalid-access-token")
-    assert error(client.get(f"{path}?auth={client.personal}", token="")) == (401, "invalid-access-token")
-    wrong = client.get(path, token="", params={"readToken": f"{read[:-2]}xx"})
-    assert error(wrong) == (401, "invalid-access-token")
-    assert wrong.json()["error"]["message"] == "Invalid read token."
-    assert error(client.get(path, token="", params={"readToken": "cnobody-abc"})) == (500, "unexpected-error")
-    assert error(client.get(f"/events/{event['id']}/cnothing")) == (404, "unknown-resource")
+def test_what_an_event_does_not_have_is_refused(client: Client) -> None:
+    plain = {"streamIds": ["diary"], "type": "note/txt", "content": "x"}
+    wrongs: list[dict[str, object]] = [{"tags": ["a"]}, {"weird": 1}, {"id": "short"}, {"type": "nope"}, {"streamIds": []}]
+    for wrong in wrongs:
+        assert error(client.post("/events", plain | wrong)) == (400, "invalid-parameters-format")
+    made = client.event()
+    assert error(client.put(f"/events/{made['id']}", {"created": 1})) == (403, "forbidden")
+    assert error(client.get("/events", params={"streams": '["nowhere"]'})) == (400, "unknown-referenced-resource")
+    assert error(client.get("/events?limit=x")) == (400, "invalid-parameters-format")
 
 
-def test_a_series_takes_and_gives_points_on_both_ports(client: Client) -> None:
-    event = client.event("series:mass/kg", None)
-    bases = [base for base in (client.contract.url, client.contract.hfs_url) if base]
-    for at, base in enumerate(bases):
-        told = client.post(f"/events/{event['id']}/series", FLAT | {"points": [[0, 70], [at + 1, 71.5]]}, base=base)
-        assert (told.status_code, told.json()["status"]) == (200, "ok")
-    for base in bases:
-        read = client.get(f"/events/{event['id']}/series", base=base).json()
-        assert read["fields"] == ["deltaTime", "value"]
-        assert read["points"] == [[0, 70], *([at + 1, 71.5] for at in range(len(bases)))]
-    part = client.get(f"/events/{event['id']}/series?fromDeltaTime=1&toDeltaTime=2").json()["points"]
-    assert part == [[1, 71.5]]
-    assert client.get(f"/events/{event['id']}").json()["event"]["integrity"] == event["integrity"]
+def test_identifiers_have_the_form_that_the_core_gives_them(client: Client) -> None:
+    event = client.upload("form.bin", b"x")
+    access = client.get("/access-info", token=client.shared).json()["id"]
+    for one in (event["id"], event["attachments"][0]["id"], access, client.personal, client.shared):
+        assert re.fullmatch("[a-z][a-z0-9]{23}", one)
+    assert re.fullmatch(f"{event['createdBy']}-[\\w-]{{27}}", event["attachments"][0]["readToken"])
 
 
-def test_a_point_of_the_same_time_replaces_the_older(client: Client) -> None:
-    event = client.event("series:mass/kg", None)
-    for value in (1, 2):
-        data = [{"eventId": event["id"], "data": FLAT | {"points": [[5, value]]}}]
-        assert client.post("/series/batch", {"format": "seriesBatch", "data": data}).json()["status"] == "ok"
-    assert client.get(f"/events/{event['id']}/series").json()["points"] == [[5, 2]]
-
-
-def test_bad_series_calls_are_refused_without_meta(client: Client) -> None:
-    series, note = client.event("series:mass/kg", None), client.event()
-    path = f"/events/{series['id']}/series"
-    bad_fields = client.post(path, {"format": "flatJSON", "fields": ["deltaTime", "other"], "points": [[0, 1]]})
-    assert error(bad_fields) == (400, "invalid-request-structure")
-    assert "meta" not in bad_fields.json()
-    assert error(client.post(f"/events/{note['id']}/series", FLAT | {"points": []})) == (400, "invalid-operation")
-    assert error(client.get(path, token="wrong")) == (403, "invalid-access-token")
-    assert error(client.get(path, token="")) == (401, "missing-header")
-    unknown = client.get("/events/nonexistent/series")
-    assert error(unknown) == (404, "unknown-resource")
-    assert unknown.json()["error"]["message"] == 'Unknown event "nonexistent"'
-
-
-@pytest.mark.parametrize("host", ["pryvcore.example.com", "localhost"])
-def test_a_host_that_looks_like_a_username_hides_the_series(client: Client, host: str) -> None:
-    event = client.event("series:mass/kg", None)
-    path = f"/events/{event['id']}/series"
-    for base in (client.contract.url, client.contract.hfs_url):
-        if base:
-            assert error(client.get(path, base=base, headers={"Host": host})) == (404, "unknown-resource")
-    assert client.get(path, headers={"Host": "core.example.com"}).status_code == 200
-
-
-def test_a_batch_answers_each_call_in_its_place(client: Client) -> None:
-    calls = [
-        {"method": "events.create", "params": {"streamIds": ["diary"], "type": "note/txt", "content": "in a batch"}},
-        {"method": "nobody.knows", "params": {}},
-        {"method": "streams.get", "params": {}},
-    ]
-    answer = client.post("", calls)
-    made, unknown, streams = answer.json()["results"]
-    assert answer.status_code == 200
-    assert client.get(f"/events/{made['event']['id']}").status_code == 200
-    assert unknown["error"]["id"] == "invalid-method"
-    assert streams["streams"]
-
-
-def test_the_audit_tells_the_user_each_call(client: Client) -> None:
-    event = client.event()
-    client.get(f"/events/{event['id']}", token=client.shared)
-    client.get("/events/nonexistent")
-    audited = client.get("/events", params={"streams": '[":_audit:accesses"]', "limit": "50"}).json()["events"]
-    assert {one["type"] for one in audited} == {"audit-log/pryv-api", "audit-log/pryv-api-error"}
-    assert all(one["id"].startswith(":_audit:") for one in audited)
-    assert {one["content"]["action"] for one in audited} >= {"events.create", "events.getOne"}
-    assert audited[0]["content"].keys() >= {"source", "action", "query"}
-    assert client.get("/audit/logs").status_code == 404
-
-
-def test_series_calls_are_not_audited(client: Client) -> None:
-    event = client.event("series:mass/kg", None)
-    client.post(f"/events/{event['id']}/series", FLAT | {"points": [[0, 1]]})
-    audited = client.get("/events", params={"streams": '[":_audit:accesses"]', "limit": "1"}).json()["events"]
-    assert audited[0]["content"]["action"] == "events.create"
+def test_a_head_is_answered_as_a_get_without_its_body(client: Client) -> None:
+    answer = client.ask("HEAD", f"/{client.username}/events", token=client.personal)
+    assert (answer.status_code, answer.content) == (200, b"")
 
 
 def test_a_body_in_chunks_is_read_whole(client: Client) -> None:
