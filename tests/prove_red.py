@@ -3,7 +3,7 @@
 Usage: python -m tests.prove_red [--only NAME …] [--matrix FILE]
 
 The baseline, a rehearsal without a fault, comes first and must be green. Each fault strikes on fresh hosts. The matrix is written
-as Markdown.
+as Markdown; a whole one is also kept beside the records, which show it from then on.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fixtures.faults import FAULTS, caught, named
-from tests.runbook.rehearsing import Rehearsal
+from fixtures.faults import FAULTS, caught, keep_proof, named
+from harness.run.session import code_digest
+from tests.runbook.rehearsing import ROOT, Rehearsal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,10 +71,22 @@ def row(tried: Tried) -> str:
     fault, red = tried.fault, tried.found.first_red
     when = fault.after if fault.once_green else f"{fault.after} (its act)"
     first = f"{red.scenario}: {red.check}" if red else "nothing (a control)" if fault.red is None else "nothing"
-    message = " ".join(red.message.split()) if red else ""
-    shown = message if len(message) <= SHOWN else f"{message[: SHOWN // 2]} … {message[-SHOWN // 2 :]}"
-    cells = (fault.name, fault.text, when, first, shown, "yes" if tried.as_declared else "**no**")
+    cells = (fault.name, fault.text, when, first, shortened(red.message) if red else "", "yes" if tried.as_declared else "**no**")
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def as_kept(tried: Tried) -> dict[str, object]:
+    """Return what a record tells of a fault."""
+    fault, red = tried.fault, tried.found.first_red
+    first, message = (f"{red.scenario}: {red.check}", shortened(red.message)) if red else ("", "")
+    about = {"fault": fault.name, "text": fault.text, "after": fault.after, "red": first, "message": message}
+    return {**about, "as_declared": tried.as_declared}
+
+
+def shortened(message: str) -> str:
+    """Return a message in one line that fits a cell."""
+    line = " ".join(message.split())
+    return line if len(line) <= SHOWN else f"{line[: SHOWN // 2]} … {line[-SHOWN // 2 :]}"
 
 
 def told(tried: Sequence[Tried]) -> str:
@@ -114,6 +127,8 @@ def main() -> int:
         baseline(Path(top) / "baseline")
         tried = list(pool.map(lambda name: _try(name, Path(top)), names))
     sys.stdout.write(f"{told(tried)}\n")
+    if not wanted.only:
+        keep_proof(ROOT / "reports", code_digest(ROOT), [as_kept(one) for one in tried])
     if wanted.matrix:
         rows = "\n".join(row(one) for one in tried)
         wanted.matrix.write_text(f"{HEAD.format(told=told(tried))}{rows}\n", encoding="utf-8")

@@ -40,7 +40,10 @@ STATUSES = {0: "green", 10: "moved, retire pending", 11: "rolled back", 12: "sto
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a run is told from outside: where records go, what kind of hosts these are, and how the command is typed again."""
+    """What a run is told from outside: where records go, what kind of hosts these are, and how the command is typed again.
+
+    `faults` is the matrix of the last rehearsal with faults, as the report draws it.
+    """
 
     reports: Path
     hosts: str
@@ -53,6 +56,7 @@ class Setting:
     adopt: Role | None = None
     prompt: Callable[[str], str] | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
+    faults: Sequence[Mapping[str, object]] = ()
 
 
 @dataclass
@@ -85,6 +89,11 @@ def digest_of(paths: Sequence[Path]) -> str:
     for path in sorted(paths):
         whole.update(f"{path.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return whole.hexdigest()
+
+
+def code_digest(root: Path) -> str:
+    """Return the digest of the code that performs and proves a runbook, in a checkout."""
+    return digest_of([path for folder in ("harness", "steps") for path in (root / folder).rglob("*.py")])
 
 
 def is_closed(folder: Path) -> bool:
@@ -190,6 +199,8 @@ def _write_run(run: Run, setting: Setting, name: str) -> None:
         fresh=run.fresh,
         command=setting.command,
         digests=setting.digests,
+        window=change.window.model_dump(mode="json") if change.window else None,
+        faults=list(setting.faults),
         expected_downtime_s=change.expected_downtime_s,
         settled=len(state.green) if state.frozen else 0,
     )
