@@ -70,7 +70,7 @@ def refused(answer: HttpAnswer) -> Check:
 
 def _register(plan: Plan) -> HttpRequest:
     user = plan.verification_user
-    account = {"appId": user.app_id, "username": user.username, "email": user.email, "languageCode": "en"}
+    account = {"appId": user.app_id, "username": user.username, "email": user.email, "language": "en"}
     return call("POST", "/users", {**account, "password": user.password.read().value}, via=Role.SOURCE)
 
 
