@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m harness", description="Commands beside the runbook itself.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    reporting = commands.add_parser("report", help="write report.html and junit.xml again from a run's journal")
+    reporting = commands.add_parser("report", help="write report.html, junit.xml and cucumber.json again from a run's journal")
     reporting.add_argument("folder", type=Path, metavar="DIR", help="the run's folder under reports/, with its journal.jsonl")
     reporting.set_defaults(does=_report)
     shape = commands.add_parser("schema", help="print the JSON Schema of the plan, for editors")
