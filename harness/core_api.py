@@ -38,7 +38,11 @@ def by_socket(path: Path, timeout_s: float) -> socket.socket:
     """Return a connection to a Unix socket (an SSH forward)."""
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(timeout_s)
-    connection.connect(str(path))
+    try:
+        connection.connect(str(path))
+    except OSError:
+        connection.close()
+        raise
     return connection
 
 

@@ -93,6 +93,7 @@ class Ssh:
         self._folder = Path(tempfile.mkdtemp(prefix="pm-"))
         self._options = options(part, self._folder / "c")
         self._forwards: set[Path] = set()
+        self._forwarding_by = b""
         self._forwarding = threading.Lock()
 
     def _argv(self, *before: str) -> tuple[str, ...]:
@@ -150,15 +151,20 @@ class Ssh:
         """Return a socket here that leads to a port as the host sees it; its name is what libpq looks for."""
         socket = self._folder / f"{address.replace(':', '.')}-{port}" / f".s.PGSQL.{port}"
         with self._forwarding:
-            if not self._is_connected():
-                self._forwards.clear()
+            if not self._connection():
                 self.execute("true")  # makes the shared connection, or a clear error
+            # An idle connection ends, and a later command makes another, which has none of the forwards.
+            if self._forwarding_by != (now := self._connection()):
+                self._forwards.clear()
+                self._forwarding_by = now
             if socket not in self._forwards:
                 self._forward(socket, address, port)
         return socket
 
-    def _is_connected(self) -> bool:
-        return self._local(self._argv("-O", "check"), b"", CONNECT_TIMEOUT_S, "checking the connection").returncode == 0
+    def _connection(self) -> bytes:
+        """Return what tells one shared connection from another ("Master running (pid=…)"), or nothing when there is none."""
+        asked = self._local(self._argv("-O", "check"), b"", CONNECT_TIMEOUT_S, "checking the connection")
+        return b"" if asked.returncode else asked.stdout + asked.stderr
 
     def _forward(self, socket: Path, address: str, port: int) -> None:
         socket.parent.mkdir(exist_ok=True)
