@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,7 +11,7 @@ from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, CommandResult, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from harness.configuration import Config
     from harness.deed import Act, Reading
@@ -20,6 +21,7 @@ PORT_KEYS = ("http.port", "http.hfsPort", "http.previewsPort")
 STOPPED = 3  # systemctl's code for a unit that does not run
 NO_LOGIN = 'ALTER ROLE :"role_name" NOLOGIN;'
 CAN_LOGIN = "SELECT rolcanlogin FROM pg_roles WHERE rolname = :'role_name'"
+INTERPRETER = re.compile(r"(.*/)?(node|nodejs|python[\d.]*)")
 SIGN_OF_LIFE = "[master]"
 BAD_SIGNS = ("died (code=", "fatal]", "Master startup failed", "[config-validation]", "Traceback")
 
@@ -156,13 +158,24 @@ def is_status(plan: Plan, role: Role, expected: str) -> Reading[Check]:
 def _core_processes(plan: Plan, role: Role) -> Reading[tuple[list[str], int]]:
     """Return the core's processes (pid and user) and how many processes were seen; Node hides its name, so argv and user tell.
 
-    Where we come as the core's own user, it tells nothing: our shell is its too.
+    Where we come as the core's own user, it tells nothing: our shell is its too. Of the argv the program that is run tells, not
+    every path: another look of ours may name one in the core's tree at the same moment.
     """
     listed = yield Ask(Command(role, ("ps", "-eo", "pid=,user:32=,args=")))
     rows = [text.split(None, 2) for text in listed.lines]
     telling = plan.core.user != plan.host(role).ssh.user
-    core = [f"{pid} {user}" for pid, user, args in rows if (telling and user == plan.core.user) or f"{plan.core.app_path}/" in args]
+    core = [
+        f"{pid} {user}"
+        for pid, user, args in rows
+        if (telling and user == plan.core.user) or _runs(args.split(), f"{plan.core.app_path}/")
+    ]
     return core, len(rows)
+
+
+def _runs(words: Sequence[str], tree: str) -> bool:
+    """Whether a command runs a program in a tree: by itself, or by an interpreter."""
+    named = words if INTERPRETER.fullmatch(words[0]) else words[:1]
+    return any(word.startswith(tree) for word in named)
 
 
 def no_process(plan: Plan, role: Role) -> Reading[Check]:

@@ -14,10 +14,11 @@ from harness import waiting
 from harness.check import Check, Outcome
 from harness.errors import HalfDone, NotHeld, NothingExamined, Refused, StandingFactBroken, StoppedForApproval, TimedOut
 from harness.run.approving import gate_of
+from harness.run.doing import together
 from harness.run.driving import drive
 from harness.run.fold import State, fold
 from harness.run.standing import STANDING, Standing, begun_by, in_force
-from harness.run.values import Action, Fact, Looked, Phase, Result, Scenario, Waiver, looked_at
+from harness.run.values import Action, Fact, Looked, Phase, Result, Scenario, Waiver, attempted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -224,7 +225,7 @@ class Run:
 
     def begin_fact(self, fact: Standing) -> None:
         """Begin a standing fact, with the value it is compared with from now on."""
-        value = self.read(fact.value()) if fact.value else ""
+        value = self.read(fact.value(self.plan)) if fact.value else ""
         self.journal.append("fact", name=fact.name, status="begun", value=value, **{"from": fact.since, "until": fact.until})
 
     def break_fact(self, name: str, unsettles: str) -> None:
@@ -233,13 +234,18 @@ class Run:
 
     # --- looks
 
-    def look_at_standing(self, standing: Standing) -> Looked:
-        """Look at a standing fact; it is recorded only when it does not hold."""
-        return self._looked(Fact("Given", standing.name, lambda: self.look(standing.look(self.plan, self.state))), Phase.STANDING)
+    def look_at_standing(self, *standing: Standing) -> list[Looked]:
+        """Look at standing facts, side by side; each is recorded only when it does not hold."""
+        state = self.state
+        found: list[Looked] = together(lambda one: attempted(one.name, lambda: self.read(one.look(self.plan, state))), standing)
+        for one, looked in zip(standing, found, strict=True):
+            if looked.outcome is not Outcome.HELD:
+                self._write_look(Fact("Given", one.name, lambda: None), Phase.STANDING, looked)
+        return found
 
     def _look_at_all_standing(self) -> None:
-        for standing in in_force(self.state, self.standing):
-            looked = self.look_at_standing(standing)
+        facts = in_force(self.state, self.standing)
+        for standing, looked in zip(facts, self.look_at_standing(*facts), strict=True):
             if looked.error:
                 raise looked.error
             if looked.outcome is not Outcome.HELD:
@@ -252,8 +258,7 @@ class Run:
         looked = self._attempt(fact)
         if phase is Phase.AFTER and fact.within_s and looked.outcome in {Outcome.NOT_HELD, Outcome.ABSENT}:
             looked = self._awaited(fact)
-        if phase is not Phase.STANDING or looked.outcome is not Outcome.HELD:
-            self._write_look(fact, phase, looked)
+        self._write_look(fact, phase, looked)
         return looked
 
     def _awaited(self, fact: Fact) -> Looked:
@@ -270,11 +275,12 @@ class Run:
 
     def _attempt(self, fact: Fact) -> Looked:
         self._checks = []
-        try:
+
+        def look() -> list[Check]:
             fact.call()
-        except Exception as error:  # noqa: BLE001 - whatever keeps a look from looking is an error, never a pass
-            return Looked(Outcome.ERROR, tuple(self._checks), error)
-        return looked_at(fact, self._checks)
+            return self._checks
+
+        return attempted(fact.text, look, self._checks)
 
     def _write_look(self, fact: Fact, phase: Phase, looked: Looked) -> None:
         for check in looked.checks:

@@ -60,12 +60,9 @@ def _find_stopped(run: Run) -> None:
 def _wrong(run: Run, names: set[str]) -> dict[str, str]:
     """Return the standing facts of these that were found broken, or that do not hold now, each with its cause."""
     wrong = dict.fromkeys(set(run.state.broken) & names & {FROZEN, SEALED}, "as found in an earlier attempt")
-    for fact in in_force(run.state, run.standing):
-        if fact.name in names:
-            looked = run.look_at_standing(fact)
-            if looked.outcome is not Outcome.HELD:
-                wrong[fact.name] = looked.cause
-    return wrong
+    facts = [fact for fact in in_force(run.state, run.standing) if fact.name in names]
+    found = zip(facts, run.look_at_standing(*facts), strict=True)
+    return wrong | {fact.name: looked.cause for fact, looked in found if looked.outcome is not Outcome.HELD}
 
 
 def _look_again(run: Run, name: str) -> None:

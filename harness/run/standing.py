@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ BOOT = "the dest has not been rebooted"
 FROZEN = "the source is frozen"
 SEALED = "the seal of the source is whole"
 SERVES = "the dest serves"
+CONFIG = "the dest config is as planned"
+CONFIG_FILES = 'for path; do [ ! -e "$path" ] || find -H "$path" -maxdepth 1 -type f -exec sha256sum {} + || exit 1; done'
 BOOTED = 'cat /proc/sys/kernel/random/boot_id; sed "s/.*) //" /proc/1/stat | cut -d " " -f 20'
 
 
@@ -35,7 +38,7 @@ class Standing:
     until: str
     unsettles: str
     look: Callable[[Plan, State], Reading[list[Check]]]
-    value: Callable[[], Reading[str]] | None = None
+    value: Callable[[Plan], Reading[str]] | None = None
 
 
 def in_force(state: State, standing: tuple[Standing, ...]) -> list[Standing]:
@@ -68,20 +71,27 @@ def _dest_stopped(plan: Plan, _state: State) -> Reading[list[Check]]:
     return (yield from service.stopped_and_not_enabled(plan, Role.DEST))
 
 
-def _config(plan: Plan, _state: State) -> Reading[list[Check]]:
-    config = yield from configuration.of_source(plan)
-    found = yield from configuration.differs_only_as_planned(plan, config)
-    return [found]
+def _config_digests(plan: Plan) -> Reading[str]:
+    """Return one digest over the dest's config files, those beside the core's own included (a forgotten override)."""
+    where = (*plan.core.config_paths, f"{plan.core.app_path}/config")
+    answer: CommandResult = yield Ask(Command(Role.DEST, ("sh", "-c", CONFIG_FILES, "sh", *where)))
+    return hashlib.sha256("\n".join(sorted(answer.lines)).encode()).hexdigest()
 
 
-def booted() -> Reading[str]:
+def _config(plan: Plan, state: State) -> Reading[list[Check]]:
+    now = yield from _config_digests(plan)
+    why = "the dest core would start with another config than was looked at"
+    return [equal("digest of the dest's config files", Witness.FILES, state.facts[CONFIG], now, why=why)]
+
+
+def booted(_plan: Plan) -> Reading[str]:
     """Return what tells one boot of the dest from another: the kernel's boot id and the start of its first process."""
     answer: CommandResult = yield Ask(Command(Role.DEST, ("sh", "-c", BOOTED)))
     return " ".join(answer.lines)
 
 
-def _not_rebooted(_plan: Plan, state: State) -> Reading[list[Check]]:
-    now = yield from booted()
+def _not_rebooted(plan: Plan, state: State) -> Reading[list[Check]]:
+    now = yield from booted(plan)
     return [
         equal("boot of the dest", Witness.PROCESSES, state.facts[BOOT], now, why="what was written may not have reached the disk")
     ]
@@ -103,7 +113,7 @@ STANDING: tuple[Standing, ...] = (
     Standing(FROZEN, "The source core is fenced", "", "The source core is stopped", _frozen),
     Standing(SEALED, "What was measured is sealed", "T_start", "What was measured is sealed", _sealed),
     Standing("the dest core is stopped and does not start at boot", INSTALLED, "T_start", INSTALLED, _dest_stopped),
-    Standing("the dest config is as planned", CONFIGURED, "", CONFIGURED, _config),
+    Standing(CONFIG, CONFIGURED, "", CONFIGURED, _config, _config_digests),
     Standing(BOOT, DUMPED, "T_start", DUMPED, _not_rebooted, booted),
     Standing(SERVES, LAUNCHED, "", LAUNCHED, _serves),
 )

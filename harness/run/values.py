@@ -116,10 +116,19 @@ class Looked:
         )
 
 
-def looked_at(fact: Fact, checks: Sequence[Check]) -> Looked:
+def attempted(text: str, look: Callable[[], Sequence[Check]], so_far: Sequence[Check] = ()) -> Looked:
+    """Look, and return how that ended; whatever keeps it from looking is an error, never a pass (`so_far` was examined by then)."""
+    try:
+        checks = look()
+    except Exception as error:  # noqa: BLE001 - see above
+        return Looked(Outcome.ERROR, tuple(so_far), error)
+    return looked_at(text, checks)
+
+
+def looked_at(text: str, checks: Sequence[Check]) -> Looked:
     """Return how a look ended whose body returned: not held wins over absent, absent over held; no check at all is an error."""
     if not checks:
-        return Looked(Outcome.ERROR, (), NothingExamined(f"the step records no check: {fact.text}"))
+        return Looked(Outcome.ERROR, (), NothingExamined(f"the step records no check: {text}"))
     outcomes = {check.outcome for check in checks}
     outcome = next((one for one in (Outcome.NOT_HELD, Outcome.ABSENT) if one in outcomes), Outcome.HELD)
     return Looked(outcome, tuple(checks))

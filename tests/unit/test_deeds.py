@@ -132,12 +132,13 @@ def test_an_old_aaaa_that_stays_is_red() -> None:
     assert looked(dns.every_server_answers(plan(), Role.DEST), answer).outcome is Outcome.NOT_HELD
 
 
-def test_a_node_that_hides_its_name_is_found_by_user_or_path() -> None:
-    ps = "  1 root sshd\n 20 pryv MainThread\n 21 root node /opt/pryv/app/bin/master.js\n 22 root rsync /opt/pryv\n"
+def test_a_node_that_hides_its_name_is_found_by_its_user_or_by_the_program_that_is_run() -> None:
+    running = (" 20 pryv MainThread", " 21 root node /opt/pryv/app/bin/master.js", " 22 root /opt/pryv/app/bin-ext/rqlited -x")
+    other = ("  1 root sshd", " 23 root rsync /opt/pryv/app/", " 24 root find -H /opt/pryv/app/config", " 25 root node /srv/x.js")
 
-    check = looked(service.no_process(plan(), Role.SOURCE), told(ps))
+    check = looked(service.no_process(plan(), Role.SOURCE), told("\n".join((*running, *other))))
 
-    assert (check.observed, check.examined, check.outcome) == (["20 pryv", "21 root"], 4, Outcome.NOT_HELD)
+    assert (check.observed, check.examined, check.outcome) == (["20 pryv", "21 root", "22 root"], 7, Outcome.NOT_HELD)
 
 
 def test_a_listener_of_another_host_on_the_same_machine_is_not_this_hosts() -> None:
