@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help rehearse test check prove prove-words prove-kill clean lock setup
+.PHONY: help rehearse test check prove prove-words prove-kill bench clean lock setup
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,8 +26,11 @@ prove: setup ## rehearse with every fault and control in turn: red first where d
 prove-words: setup ## empty every step of the runbook in turn: each must be red (about ten minutes)
 	$(PYTHON) -m tests.prove_words
 
-prove-kill: setup ## kill a rehearsal at every point in turn: the same command must end green (hours; ARGS="--every 10")
+prove-kill: setup ## kill a rehearsal at every point in turn: the same command must end green (about 40 minutes; ARGS="--every 10")
 	$(PYTHON) -m tests.prove_kill $(ARGS)
+
+bench: setup ## measure rehearsals, fingerprints and manifests: writes docs/benchmarks.md (about ten minutes, on a quiet machine)
+	$(PYTHON) -m tests.bench --write docs/benchmarks.md $(ARGS)
 
 clean: ## end the rehearsal hosts that were kept, and delete them
 	@test ! -x $(PYTHON) || $(PYTHON) -m fixtures.hosts clean

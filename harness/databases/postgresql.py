@@ -1,7 +1,7 @@
 """PostgreSQL: dumped with pg_dump -Fc, restored in one transaction into an empty one, compared table by table, object by object.
 
-A fingerprint of a table is its row count and the SHA-256 of its rows as text (COPY's format) in an order that no host changes, with
-the settings pinned that change how values are written; it is computed on the host (harness.hostside.fingerprint). It sees every
+A fingerprint of a table is its row count and a digest of its rows whatever their order (two sums of 64-bit hashes), with the
+settings pinned that change how values are written; it is computed on the host (harness.hostside.fingerprint). It sees every
 visible value of every row. What is no row is compared beside it: objects, owners and rights (harness.databases.pg_schema), the
 role and the database themselves (harness.databases.pg_globals). Not compared are statistics, dead rows and physical order.
 """

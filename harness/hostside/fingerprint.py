@@ -1,19 +1,25 @@
-"""Fingerprints of a PostgreSQL database's tables, computed on its host: row count, SHA-256 and size of what COPY prints.
+"""Fingerprints of a PostgreSQL database's tables, computed on its host, whatever the order of rows: their count and a digest.
 
 Usage: fingerprint.py JSON, an object of
   psql      the argv of psql, with its database
   settings  the server's settings to pin first: name to value
 
 Measured is every table of every schema that is not the server's own. A partitioned table is read through its parent, once, a
-parent by inheritance without its children. Rows are ordered by the primary key, else by their whole text (so that equal rows are
-counted); what sorts by a locale is sorted by its bytes, so that the order is the same on every host. Large objects, where there
-are any, are measured as one more table: number, size and SHA-256 of each. Left out is what an extension brings.
+parent by inheritance without its children. Large objects, where there are any, are measured as one more table: number, size and
+SHA-256 of each. Left out is what an extension brings.
 
-Each table is printed by a psql of its own, a few at the same time, reading only; nothing of it is kept in memory. COPY's text
-format writes a newline in a value as two characters, so newlines are rows. Printed is one JSON line: {"tables": {name: {"rows": n,
-"sha256": hex, "bytes": n, and for a partitioned table "partitions": names}}, "seconds": wall time}; names are quoted as SQL has
-them, without `public.`. When a psql fails, or rows lie on another server: exit 1 and the server's first ERROR line, no other line,
-as DETAIL, CONTEXT and STATEMENT may hold personal data.
+All are read in one transaction, reading only, which sees one state of the database; large tables by several processes of the
+server. Nothing but sums reaches this program. Of every row the server writes the values one after the other, as COPY's text has
+them, and so that two different rows are never written alike: what could hold the mark that ends a value has its length before
+it, and NULL is no text at all. That is hashed to two numbers of 64 bits (hashtextextended, by bytes: PostgreSQL places rows in
+partitions by it, so it is the same in every version, for one byte order), and each is summed over all rows. So equal rows count,
+and a row that is changed, lost, added or moved to another table changes both sums, but for a chance of one in 2^128. Against
+forgery it is no proof.
+
+Printed is one JSON line: {"tables": {name: {"rows": n, "sha256": hex, of the count, both sums and the size, "bytes": n, the size
+of all rows as they were written, and for a partitioned table "partitions": names}}, "seconds": wall time}; names are quoted as
+SQL has them, without `public.`. When psql fails, or rows lie on another server: exit 1 and the server's first ERROR line, no
+other line, as DETAIL, CONTEXT and STATEMENT may hold personal data.
 """
 
 from __future__ import annotations
@@ -24,17 +30,23 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import IO, Any
+from typing import Any
 
-CHUNK_BYTES = 1 << 18
-MOST_AT_ONCE = 4
-LARGEST_ERROR_BYTES = 1 << 16
-QUIET = ("-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-f", "-")
-# One JSON line a table: what it is, the COPY that prints its rows in an order that is the same on every host, its partitions.
-LIST = """
+MOST_WORKERS = 8
+WORTH_SHARING_BYTES = 8 << 20
+QUIET = ("-X", "-q", "-A", "-t", "-F", " ", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-f", "-")
+# One state of the database; rows are read from tables, not from an index; no time is lost on compiling; we say what is shared.
+BEGIN = """BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL jit TO off; SET LOCAL enable_indexscan TO off; SET LOCAL enable_indexonlyscan TO off; SET LOCAL enable_bitmapscan TO off;
+SET LOCAL parallel_setup_cost TO 0; SET LOCAL min_parallel_table_scan_size TO 0;
+"""
+# OFFSET: each row is written once, although it is hashed twice; '0' and not 0, which the planner does not share among workers.
+SUMS = """SELECT count(*), coalesce(sum(hashtextextended(s.written, 0)), 0), coalesce(sum(hashtextextended(s.written, 1)), 0),
+coalesce(sum(octet_length(s.written)), 0) FROM (SELECT {row} COLLATE "C" AS written FROM {source} OFFSET '0') AS s"""
+# One JSON line a table: what it is, how one of its rows is written, where they are, the size on the disk, its partitions. Types
+# whose values as text are never empty and never hold the mark end with it; a function takes 100 arguments, hence the pieces.
+LIST = r"""
 WITH own AS (
   SELECT c.oid, c.relkind, c.relispartition, n.nspname, c.relname,
          CASE n.nspname WHEN 'public' THEN '' ELSE quote_ident(n.nspname) || '.' END || quote_ident(c.relname) AS name
@@ -43,27 +55,31 @@ WITH own AS (
          SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')),
 listed AS (
   SELECT own.name, own.relkind AS kind,
-         format('COPY (SELECT %s FROM %s %I.%I AS t ORDER BY %s) TO STDOUT',
-           (SELECT string_agg('t.' || quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
-             WHERE a.attrelid = own.oid AND a.attnum > 0 AND NOT a.attisdropped),
-           CASE own.relkind WHEN 'r' THEN 'ONLY' END, own.nspname, own.relname,
-           coalesce((
-             SELECT string_agg('t.' || quote_ident(a.attname)
-                      || CASE WHEN y.typcategory IN ('N', 'D', 'B', 'T') OR y.typname = 'uuid' THEN ''
-                              ELSE '::pg_catalog.text COLLATE "C"' END, ', ' ORDER BY k.place)
-               FROM pg_index i, unnest(i.indkey::int[]) WITH ORDINALITY AS k(attnum, place), pg_attribute a, pg_type y
-              WHERE i.indrelid = own.oid AND i.indisprimary AND a.attrelid = own.oid AND a.attnum = k.attnum
-                AND y.oid = a.atttypid),
-             't.*::pg_catalog.text COLLATE "C"')) AS copy,
+         (SELECT CASE count(*) WHEN 0 THEN $$concat('')$$ WHEN 1 THEN min(piece.written)
+                 ELSE format('concat(%s)', string_agg(piece.written, ', ' ORDER BY piece.number)) END FROM (
+           SELECT (a.attnum - 1) / 30 AS number, 'concat(' || string_agg(CASE
+                    WHEN y.typnamespace = 'pg_catalog'::regnamespace AND y.typname IN ('bool', 'int2', 'int4', 'int8', 'float4',
+                      'float8', 'numeric', 'money', 'oid', 'date', 'time', 'timetz', 'timestamp', 'timestamptz', 'interval',
+                      'uuid', 'json', 'jsonb', 'bytea', 'inet', 'cidr', 'macaddr')
+                    THEN format($$t.%I, E'\x1f'$$, a.attname)
+                    WHEN y.oid IN ('text'::regtype, 'varchar'::regtype)
+                    THEN format($$octet_length(t.%1$I), ':', t.%1$I$$, a.attname)
+                    ELSE format($$octet_length(t.%1$I::pg_catalog.text), ':', t.%1$I::pg_catalog.text$$, a.attname) END,
+                  ', ' ORDER BY a.attnum) || ')' AS written
+             FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
+            WHERE a.attrelid = own.oid AND a.attnum > 0 AND NOT a.attisdropped GROUP BY 1) AS piece) AS row,
+         format('%s %I.%I AS t', CASE own.relkind WHEN 'r' THEN 'ONLY' END, own.nspname, own.relname) AS source,
+         pg_table_size(own.oid) + (SELECT coalesce(sum(pg_table_size(p.relid)), 0) FROM pg_partition_tree(own.oid) AS p) AS size,
          CASE own.relkind WHEN 'p' THEN (
            SELECT json_agg(leaf.name ORDER BY leaf.name COLLATE "C") FROM pg_partition_tree(own.oid) AS p JOIN own AS leaf
                ON leaf.oid = p.relid WHERE p.isleaf) END AS partitions
     FROM own WHERE NOT own.relispartition OR own.relkind = 'f'
   UNION ALL
-  SELECT 'large objects', 'l', 'COPY (SELECT m.oid, length(lo_get(m.oid)), sha256(lo_get(m.oid))'
-         ' FROM pg_largeobject_metadata m ORDER BY m.oid) TO STDOUT', NULL
+  SELECT 'large objects', 'l', $$concat(t.oid, ' ', length(lo_get(t.oid)), ' ', sha256(lo_get(t.oid)))$$,
+         'pg_largeobject_metadata AS t', 0, NULL
    WHERE EXISTS (SELECT FROM pg_largeobject_metadata))
-SELECT json_build_object('name', name, 'kind', kind, 'copy', copy, 'partitions', partitions) FROM listed ORDER BY name COLLATE "C"
+SELECT json_build_object('name', name, 'kind', kind, 'row', row, 'source', source, 'size', size, 'partitions', partitions)
+  FROM listed ORDER BY name COLLATE "C"
 """
 
 
@@ -76,10 +92,10 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def script(settings: dict[str, str], statement: str) -> bytes:
-    """Return what psql is told: to read only, under the pinned settings, and to print one table."""
+def script(settings: dict[str, str], statements: str) -> bytes:
+    """Return what psql is told: to read only, under the pinned settings."""
     pinned = "".join(f"SET {name} TO {quoted(value)};\n" for name, value in settings.items())
-    return f"SET default_transaction_read_only TO on;\n{pinned}{statement};\n".encode()
+    return f"SET default_transaction_read_only TO on;\n{pinned}{statements};\n".encode()
 
 
 def first_error(raw: bytes) -> str:
@@ -88,59 +104,42 @@ def first_error(raw: bytes) -> str:
     return next((text for text in lines if re.search(r"\b(ERROR|FATAL|PANIC|psql: error):", text)), "")
 
 
-def measured(stream: IO[bytes]) -> dict[str, Any]:
-    """Read a stream to its end; returns its rows, digest and size."""
-    digest, rows, size = hashlib.sha256(), 0, 0
-    while chunk := stream.read(CHUNK_BYTES):
-        digest.update(chunk)
-        rows += chunk.count(b"\n")
-        size += len(chunk)
-    return {"rows": rows, "sha256": digest.hexdigest(), "bytes": size}
-
-
-def fingerprint(psql: list[str], told: bytes, what: str) -> dict[str, Any]:
-    """Return the fingerprint of what one psql prints; raises Failed."""
-    with tempfile.TemporaryFile() as told_file, tempfile.TemporaryFile() as errors:
-        told_file.write(told)
-        told_file.seek(0)
-        argv = [*psql, *QUIET]
-        with subprocess.Popen(argv, stdin=told_file, stdout=subprocess.PIPE, stderr=errors) as process:
-            found = measured(process.stdout)  # type: ignore[arg-type] # it is a pipe
-        if process.returncode:
-            errors.seek(0)
-            raise failure(what, process.returncode, errors.read(LARGEST_ERROR_BYTES))
-    return found
-
-
-def failure(what: str, code: int, errors: bytes) -> Failed:
-    """Return the error of a psql that failed."""
-    return Failed(f"{what}: psql ended with exit {code}: {first_error(errors)}".rstrip(": "))
+def ask(psql: list[str], told: bytes, names: list[str]) -> list[str]:
+    """Return the lines that psql prints; raises Failed, naming what was asked for by the first line that is missing."""
+    done = subprocess.run([*psql, *QUIET], input=told, capture_output=True, check=False)
+    lines = done.stdout.decode().splitlines()
+    if done.returncode:
+        what = names[min(len(lines), len(names) - 1)]
+        raise Failed(f"{what}: psql ended with exit {done.returncode}: {first_error(done.stderr)}".rstrip(": "))
+    return lines
 
 
 def tables_of(psql: list[str], settings: dict[str, str]) -> list[dict[str, Any]]:
     """Return what there is to measure; raises Failed, also for rows that lie on another server."""
-    listed = subprocess.run([*psql, *QUIET], input=script(settings, LIST), capture_output=True, check=False)
-    if listed.returncode:
-        raise failure("list of the tables", listed.returncode, listed.stderr)
-    tables: list[dict[str, Any]] = [json.loads(line) for line in listed.stdout.splitlines()]
+    tables: list[dict[str, Any]] = [json.loads(line) for line in ask(psql, script(settings, LIST), ["list of the tables"])]
     if foreign := [table["name"] for table in tables if table["kind"] == "f"]:
         raise Failed(f"foreign table {', '.join(foreign)}: its rows lie on another server and cannot be measured here")
     return tables
 
 
+def sums_of(table: dict[str, Any], workers: int) -> str:
+    """Return the statements that print a table's count, sums and size; so many of the server's workers help with a large one."""
+    help_by = workers if table["size"] >= WORTH_SHARING_BYTES else 0
+    return f"SET LOCAL max_parallel_workers_per_gather TO {help_by};\n{SUMS.format(**table)};\n"
+
+
+def fingerprint(line: str) -> dict[str, Any]:
+    """Return the fingerprint that a printed line gives."""
+    rows, _, _, size = line.split(" ")
+    return {"rows": int(rows), "sha256": hashlib.sha256(line.encode()).hexdigest(), "bytes": int(size)}
+
+
 def measure(psql: list[str], settings: dict[str, str]) -> dict[str, Any]:
     """Return the fingerprint of every table; raises Failed."""
-    tables = tables_of(psql, settings)
-    with ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
-        begun = {
-            table["name"]: pool.submit(fingerprint, psql, script(settings, table["copy"]), f"table {table['name']}")
-            for table in tables
-        }
-        try:
-            found = {name: future.result() for name, future in begun.items()}
-        finally:
-            for future in begun.values():
-                future.cancel()
+    tables, workers = tables_of(psql, settings), min(MOST_WORKERS, os.cpu_count() or 1)
+    told = script(settings, BEGIN + "".join(sums_of(table, workers) for table in tables) + "COMMIT")
+    lines = ask(psql, told, [f"table {table['name']}" for table in tables] or ["no table"])
+    found = {table["name"]: fingerprint(line) for table, line in zip(tables, lines, strict=True)}
     for table in tables:
         if table["kind"] == "p":
             found[table["name"]]["partitions"] = table["partitions"] or []

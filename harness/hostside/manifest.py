@@ -1,18 +1,22 @@
 r"""The manifest of a file tree: what lies at every path, in lines that are the same on every host when the trees are.
 
-Usage: manifest.py ROOT [--exclude GLOB]... --out FILE
+Usage: manifest.py ROOT [--follow] [--exclude GLOB]... --out FILE
 
 A line is `type TAB mode TAB owner:group TAB size TAB sha256 TAB path`:
   type     find's letter: f file, d folder, l symbolic link, p pipe, s socket, c and b devices
   mode     four octal digits
   owner    names, or numbers where the host knows no name
   size     bytes of a file, length of a link's target, 0 for the rest
-  sha256   of a file's content or a link's target (links are not followed), `-` for the rest
+  sha256   of a file's content or a link's target, `-` for the rest
   path     relative to ROOT, which itself is `.`; a link's is followed by ` -> ` and its target; \ TAB and newline are written
            \\ \t \n; other bytes stand as they are
 The order is depth first, the names in a folder by their bytes, so it does not depend on host or locale. Times are not written.
 A GLOB is matched against the whole relative path, `*` across slashes too; a leading slash is ignored. What matches is left out,
 a folder with all that is in it.
+
+With --follow a link is what it leads to, wherever that lies, as `rsync --copy-links` sends it: a file, or a folder with all that
+is in it. So the tree of links on a source and the tree that arrives have the same manifest. A link that leads nowhere, in a ring
+or back to a folder that it lies in cannot be sent so: an error that names it.
 
 FILE is written as FILE.part and renamed (mode 0600). Printed is one JSON line: {"digest": sha256 of FILE, "paths": lines,
 "files": regular files, "bytes": their bytes, "seconds": wall time}. A path that changes, vanishes or cannot be read meanwhile
@@ -24,6 +28,7 @@ The tree is walked here and read in child processes, batch by batch, so memory d
 from __future__ import annotations
 
 import argparse
+import errno
 import fnmatch
 import functools
 import grp
@@ -49,7 +54,7 @@ BATCH_PATHS = 256
 BATCHES_AHEAD_EACH = 4
 CHUNK_BYTES = 1 << 20
 MOST_READERS = 8
-OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 LETTERS = {
     stat.S_IFREG: b"f",
     stat.S_IFDIR: b"d",
@@ -67,30 +72,49 @@ class Changed(Exception):
     """What was read is not one state of the tree; the text names the path."""
 
 
-def walk(root: bytes, excluded: Callable[[bytes], object]) -> Iterator[tuple[bool, bytes]]:
-    """Yield (is a regular file, relative path) in the manifest's order; raises OSError for a folder that cannot be listed."""
+def walk(root: bytes, excluded: Callable[[bytes], object], *, follow: bool) -> Iterator[tuple[bool, bytes]]:
+    """Yield (is a regular file, relative path) in the manifest's order; raises OSError for what cannot be listed or followed."""
     yield False, b"."
-    waiting = _listed(root, b"")
+    waiting = _listed(root, b"", excluded, follow=follow)
     while waiting:
         is_file, is_folder, path = waiting.pop()
-        if excluded(path):
-            continue
         yield is_file, path
         if is_folder:
-            waiting += _listed(root, path + b"/")
+            waiting += _listed(root, path + b"/", excluded, follow=follow)
 
 
-def _listed(root: bytes, prefix: bytes) -> list[tuple[bool, bool, bytes]]:
-    """Return the entries of a folder, last name first: the walk takes them from the end."""
+def _listed(root: bytes, prefix: bytes, excluded: Callable[[bytes], object], *, follow: bool) -> list[tuple[bool, bool, bytes]]:
+    """Return the entries of a folder that are not left out, last name first: the walk takes them from the end."""
     with os.scandir(root + b"/" + prefix) as entries:
-        found = [(e.name, e.is_file(follow_symlinks=False), e.is_dir(follow_symlinks=False)) for e in entries]
+        kept = [entry for entry in entries if not excluded(prefix + entry.name)]
+    if follow:
+        for entry in kept:
+            if entry.is_symlink():
+                _demand_leads_on(root, prefix + entry.name)
+    found = [(e.name, e.is_file(follow_symlinks=follow), e.is_dir(follow_symlinks=follow)) for e in kept]
     found.sort(reverse=True)
     return [(is_file, is_folder, prefix + name) for name, is_file, is_folder in found]
 
 
-def content(path: bytes) -> tuple[os.stat_result, str]:
+def _demand_leads_on(root: bytes, path: bytes) -> None:
+    """Raise OSError for a link that leads nowhere, in a ring or to a folder that it lies in, reached through other links or not."""
+    whole = root + b"/" + path
+    try:
+        target = os.stat(whole)  # noqa: PTH116 - paths here are bytes, which may be no text
+    except FileNotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, "a link that leads nowhere", whole) from error
+    except OSError as error:
+        cause = "a link that leads in a ring" if error.errno == errno.ELOOP else error.strerror
+        raise OSError(error.errno, cause, whole) from error
+    parts = whole.split(b"/")
+    above = (b"/".join(parts[:count]) for count in range(root.count(b"/") + 1, len(parts)))
+    if any(os.path.samestat(target, os.stat(folder)) for folder in above):  # noqa: PTH116 - likewise
+        raise OSError(errno.ELOOP, "a link that leads back to a folder that it lies in", whole)
+
+
+def content(path: bytes, *, follow: bool) -> tuple[os.stat_result, str]:
     """Return a file's facts and SHA-256; raises Changed when it did not hold still."""
-    file = os.open(path, OPEN_FLAGS)
+    file = os.open(path, OPEN_FLAGS if follow else OPEN_FLAGS | os.O_NOFOLLOW)
     try:
         before = os.fstat(file)
         read = _hashed(file, before.st_size) if stat.S_ISREG(before.st_mode) else None
@@ -134,18 +158,18 @@ def escaped(path: bytes) -> bytes:
     return path.replace(b"\\", b"\\\\").replace(b"\t", b"\\t").replace(b"\n", b"\\n")
 
 
-def line(root: bytes, path: bytes, *, is_file: bool) -> tuple[bytes, int]:
+def line(root: bytes, path: bytes, *, is_file: bool, follow: bool) -> tuple[bytes, int]:
     """Return the line of a path and the bytes of its content."""
     whole, shown, size, digest = root + b"/" + path, escaped(path), 0, "-"
     if is_file:
-        facts, digest = content(whole)
+        facts, digest = content(whole, follow=follow)
         size = facts.st_size
     else:
-        facts = os.lstat(whole)
+        facts = os.stat(whole, follow_symlinks=follow)  # noqa: PTH116 - paths here are bytes, which may be no text
         if stat.S_ISREG(facts.st_mode):
             raise Changed("became a file while the tree was read")
         if stat.S_ISLNK(facts.st_mode):
-            target = os.readlink(whole)  # noqa: PTH115 - paths here are bytes, which may be no text
+            target = os.readlink(whole)  # noqa: PTH115 - likewise
             size, digest = len(target), hashlib.sha256(target).hexdigest()
             shown += b" -> " + escaped(target)
     letter = LETTERS[stat.S_IFMT(facts.st_mode)]
@@ -154,12 +178,12 @@ def line(root: bytes, path: bytes, *, is_file: bool) -> tuple[bytes, int]:
     return text, size if is_file else 0
 
 
-def block(root: bytes, batch: list[tuple[bool, bytes]]) -> Block:
+def block(root: bytes, batch: list[tuple[bool, bytes]], *, follow: bool) -> Block:
     """Return the lines of a batch, how many regular files are in it and their bytes; raises Changed naming the path."""
     lines, files, total = [], 0, 0
     for is_file, path in batch:
         try:
-            text, size = line(root, path, is_file=is_file)
+            text, size = line(root, path, is_file=is_file, follow=follow)
         except (OSError, Changed) as error:
             raise Changed(named(root + b"/" + path, error)) from error
         lines.append(text)
@@ -173,11 +197,11 @@ def named(path: bytes, error: Exception) -> str:
     return f"{json.dumps(os.fsdecode(path))}: {error.strerror if isinstance(error, OSError) else error}"
 
 
-def serve(root: bytes, requests: BinaryIO, answers: BinaryIO) -> NoReturn:
+def serve(root: bytes, requests: BinaryIO, answers: BinaryIO, *, follow: bool) -> NoReturn:
     """Answer batches, as a child process, until there are no more."""
     while True:
         try:
-            answer: Block | str = block(root, marshal.load(requests))  # noqa: S302 - from our parent
+            answer: Block | str = block(root, marshal.load(requests), follow=follow)  # noqa: S302 - from our parent
         except Changed as error:
             answer = os.fsencode(str(error)).decode("latin-1")  # marshal refuses lone surrogates
         except EOFError:
@@ -186,14 +210,14 @@ def serve(root: bytes, requests: BinaryIO, answers: BinaryIO) -> NoReturn:
         answers.flush()
 
 
-def reader(root: bytes) -> Reader:
+def reader(root: bytes, *, follow: bool) -> Reader:
     """Start a child process that reads files; returns where it is asked and where it answers."""
     (asked, ask), (answer, answering) = os.pipe(), os.pipe()
     if not os.fork():
         try:
             os.close(ask)
             os.close(answer)
-            serve(root, os.fdopen(asked, "rb"), os.fdopen(answering, "wb"))
+            serve(root, os.fdopen(asked, "rb"), os.fdopen(answering, "wb"), follow=follow)
         finally:
             os._exit(1)  # whatever happened, a child never goes on as its parent
     os.close(asked)
@@ -201,12 +225,12 @@ def reader(root: bytes) -> Reader:
     return os.fdopen(ask, "wb"), os.fdopen(answer, "rb")
 
 
-def blocks(root: bytes, batches: Iterator[list[tuple[bool, bytes]]]) -> Iterator[Block]:
+def blocks(root: bytes, batches: Iterator[list[tuple[bool, bytes]]], *, follow: bool) -> Iterator[Block]:
     """Yield the blocks in order, several read at the same time; raises Changed. A child ends when its request pipe closes."""
     count = max(2, min(MOST_READERS, len(os.sched_getaffinity(0))))
     idle: queue.SimpleQueue[Reader] = queue.SimpleQueue()
     for _ in range(count):  # all forked before the first thread begins
-        idle.put(reader(root))
+        idle.put(reader(root, follow=follow))
 
     def ask(batch: list[tuple[bool, bytes]]) -> Block:
         requests, answers = one = idle.get()
@@ -229,12 +253,12 @@ def blocks(root: bytes, batches: Iterator[list[tuple[bool, bytes]]]) -> Iterator
             ahead.extend(pool.submit(ask, batch) for batch in islice(batches, 1))
 
 
-def write(root: bytes, excludes: list[str], out: BinaryIO) -> dict[str, object]:
+def write(root: bytes, excludes: list[str], out: BinaryIO, *, follow: bool) -> dict[str, object]:
     """Write the lines; returns the answer without its seconds."""
     patterns = [re.compile(fnmatch.translate(glob.lstrip("/")).encode()).match for glob in excludes]
-    found = walk(root, lambda path: any(match(path) for match in patterns))
+    found = walk(root, lambda path: any(match(path) for match in patterns), follow=follow)
     digest, paths, files, total = hashlib.sha256(), 0, 0, 0
-    for text, some, size in blocks(root, iter(lambda: list(islice(found, BATCH_PATHS)), [])):
+    for text, some, size in blocks(root, iter(lambda: list(islice(found, BATCH_PATHS)), []), follow=follow):
         out.write(text)
         digest.update(text)
         paths, files, total = paths + text.count(b"\n"), files + some, total + size
@@ -245,6 +269,7 @@ def main() -> int:
     """Write the manifest and print what it is; returns the exit code."""
     parser = argparse.ArgumentParser(prog="manifest")
     parser.add_argument("root")
+    parser.add_argument("--follow", action="store_true")
     parser.add_argument("--exclude", action="append", default=[])
     parser.add_argument("--out", required=True)
     asked = parser.parse_args()
@@ -252,7 +277,7 @@ def main() -> int:
     os.umask(0o077)
     try:
         with open(part, "wb") as out:  # noqa: PTH123 - one small program without pathlib starts faster
-            answer = write(os.path.realpath(os.fsencode(asked.root)), asked.exclude, out)
+            answer = write(os.path.realpath(os.fsencode(asked.root)), asked.exclude, out, follow=asked.follow)
         os.replace(part, asked.out)  # noqa: PTH105 - as above
     except (OSError, Changed) as error:
         path = getattr(error, "filename", None)

@@ -1,1 +1,1 @@
-"""Measurements; no test depends on them."""
+"""Measurements: `python -m tests.bench`. No test depends on how long something takes."""

@@ -59,7 +59,7 @@ class Rehearsal:
 
     def begin(self, *more: str, features: str = "features/") -> None:
         """Type the command."""
-        where = ("--worlds", str(self.worlds), "--reports", str(self.folder / "reports"))
+        where = ("--worlds", str(self.worlds), "--reports", str(self.folder / "reports"), "--scale", "small")
         argv = (sys.executable, "-m", "pytest", features, *where, *self.arguments, *more)
         environment = {**os.environ, **self.environment}
         with (self.folder / "printed").open("a", encoding="utf-8") as out:

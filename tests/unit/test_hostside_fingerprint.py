@@ -61,13 +61,113 @@ def tables(psql: list[str]) -> dict[str, Any]:
     return found
 
 
-def test_rows_bytes_and_digest_are_those_of_the_text_that_copy_prints(psql: list[str]) -> None:
-    printed = b"a\ttwo\\nlines\t2026-01-01 11:00:00+00\nb\t\\N\t\\N\nc\ttab\\there\t\\N\n"
+def test_count_sums_and_size_are_those_of_the_rows_as_they_are_written(server: Cluster, psql: list[str]) -> None:
+    written = ["1:a9:two\nlines2026-01-01 11:00:00+00\x1f", "1:b:\x1f", "1:c8:tab\there\x1f"]
+    hashed = "SELECT sum(hashtextextended(w, 0)) || ' ' || sum(hashtextextended(w, 1)) FROM json_array_elements_text(%s) AS w"
+    line = f"3 {server.sql(hashed % fingerprint.quoted(json.dumps(written)))} {sum(map(len, written))}"
 
     assert tables(psql) == {
-        "events": {"rows": 3, "sha256": hashlib.sha256(printed).hexdigest(), "bytes": len(printed)},
-        "empty": {"rows": 0, "sha256": hashlib.sha256(b"").hexdigest(), "bytes": 0},
+        "events": {"rows": 3, "sha256": hashlib.sha256(line.encode()).hexdigest(), "bytes": sum(map(len, written))},
+        "empty": {"rows": 0, "sha256": hashlib.sha256(b"0 0 0 0").hexdigest(), "bytes": 0},
     }
+
+
+@pytest.mark.parametrize(
+    ("columns", "one", "other"),
+    [
+        ("a text", "(NULL)", "('')"),
+        ("a text, b text", "('ab', 'c')", "('a', 'bc')"),
+        ("a text, b text", "('x', NULL)", "(NULL, 'x')"),
+        ("a int, b int", "(1, NULL)", "(NULL, 1)"),
+        ("a text, b int", r"(E'x\x1f', 1)", r"('x', 1)"),
+        ("a jsonb, b text", "('\"1\"', '2')", "('\"12\"', '')"),
+        ("a text[], b text[]", r"(ARRAY[E'\x1f'], '{}')", r"('{}', ARRAY[E'\x1f'])"),
+        ("a numeric", "(1.0)", "(1.00)"),
+        ("a float8", "(0)", "('-0')"),
+        ("a timestamptz", "('2026-01-01 00:00:00.000001+00')", "('2026-01-01 00:00:00+00')"),
+        ("a text", r"(E'\u00e9')", r"(E'e\u0301')"),
+        ("a text", "('a')", "('a '), ('a ')"),
+        ("a text", "('a'), ('b')", "('a'), ('a')"),
+        ("a text, b int", "('a', 1), ('b', 2)", "('a', 2), ('b', 1)"),
+        ("a text", "('a')", "('a'), ('a')"),
+    ],
+)
+def test_what_differs_has_another_digest(server: Cluster, psql: list[str], columns: str, one: str, other: str) -> None:
+    server.sql(f"CREATE TABLE more ({columns}); INSERT INTO more VALUES {one}", "one")  # noqa: S608 - values of this test
+    first = tables(psql)["more"]
+    server.sql(f"DELETE FROM more; INSERT INTO more VALUES {other}", "one")  # noqa: S608 - likewise
+
+    assert tables(psql)["more"]["sha256"] != first["sha256"]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'sv-SE' LOCALE 'C'",
+        "TEMPLATE template0 LOCALE 'C'",
+    ],
+)
+def test_a_database_with_another_order_of_texts_has_the_same_digests(server: Cluster, psql: list[str], made: str) -> None:
+    server.sql(f"CREATE DATABASE two {made}")
+    try:
+        server.sql(TABLES, "two")
+        assert tables(server.psql("two")) == tables(psql)
+    finally:
+        server.sql("DROP DATABASE two")
+
+
+def test_columns_of_different_collations_and_dropped_ones_are_no_matter(server: Cluster, psql: list[str]) -> None:
+    server.sql("CREATE COLLATION odd (provider = icu, locale = 'und-u-ks-level2', deterministic = false)", "one")
+    server.sql("CREATE TABLE more (a text COLLATE odd, b text COLLATE \"C\"); INSERT INTO more VALUES ('a', 'b')", "one")
+    first = tables(psql)["more"]
+    server.sql("UPDATE more SET a = 'A'", "one")
+    other = tables(psql)["more"]
+    server.sql("DROP TABLE more; CREATE TABLE more (no int, a text, b text); ALTER TABLE more DROP COLUMN no", "one")
+    server.sql("INSERT INTO more VALUES ('a', 'b')", "one")
+
+    assert other != first
+    assert tables(psql)["more"] == first
+
+
+def test_a_table_of_many_columns_is_written_in_pieces(server: Cluster, psql: list[str]) -> None:
+    columns = ", ".join(f"c{number} text DEFAULT '{number}'" for number in range(200))
+    server.sql(f"CREATE TABLE more ({columns}); INSERT INTO more DEFAULT VALUES", "one")
+    first = tables(psql)["more"]
+    server.sql("UPDATE more SET c199 = '198', c198 = '199'", "one")
+
+    assert first["bytes"] == sum(len(f"{len(str(number))}:{number}") for number in range(200))
+    assert tables(psql)["more"]["sha256"] != first["sha256"]
+
+
+def test_a_table_without_columns_has_its_rows_counted(server: Cluster, psql: list[str]) -> None:
+    server.sql("CREATE TABLE more (); INSERT INTO more DEFAULT VALUES; INSERT INTO more DEFAULT VALUES", "one")
+
+    assert (tables(psql)["more"]["rows"], tables(psql)["more"]["bytes"]) == (2, 0)
+
+
+def test_a_large_table_is_shared_by_workers_who_find_the_same_as_one_process_alone(server: Cluster, psql: list[str]) -> None:
+    server.sql("CREATE TABLE more AS SELECT g, repeat(md5(g::text), 4) AS t FROM generate_series(1, 80000) AS g", "one")
+    more = next(table for table in fingerprint.tables_of(psql, SETTINGS) if table["name"] == "more")
+
+    def asked(workers: int, before: str = "") -> list[str]:
+        told = fingerprint.sums_of(more, workers).replace("SELECT", f"{before}SELECT", 1)
+        return fingerprint.ask(psql, fingerprint.script(SETTINGS, fingerprint.BEGIN + told), ["more"])
+
+    plan = "\n".join(asked(2, "EXPLAIN "))
+    assert "Workers Planned: 2" in plan
+    assert "Partial Aggregate" in plan
+    assert asked(2) == asked(0)
+    assert asked(0)[0].startswith("80000 ")
+    assert "Workers" not in "\n".join(asked(0, "EXPLAIN "))
+
+
+def test_large_objects_are_measured_by_their_content(server: Cluster, psql: list[str]) -> None:
+    server.sql("SELECT lo_from_bytea(4242, 'one')", "one")
+    first = tables(psql)["large objects"]
+    server.sql("SELECT lo_put(4242, 0, 'two')", "one")
+
+    assert first["rows"] == 1
+    assert tables(psql)["large objects"]["sha256"] != first["sha256"]
 
 
 def test_a_database_without_tables_has_no_fingerprint(server: Cluster) -> None:
@@ -103,27 +203,25 @@ def test_a_failure_is_told_by_the_servers_error_line_alone(server: Cluster, psql
 
     assert (done.returncode, done.stdout) == (1, b"")
     [line] = done.stderr.decode().splitlines()
-    assert line.startswith("fingerprint: table v: psql ended with exit 3: psql:<stdin>:6: ERROR:")
+    assert line.startswith("fingerprint: list of the tables: psql ended with exit 3: psql:<stdin>:")
 
 
 def test_context_and_detail_of_the_server_are_dropped(psql: list[str]) -> None:
     raising = "DO $$ BEGIN RAISE 'refused' USING DETAIL = 'jane@example.com', HINT = 'ask jane@example.com'; END $$"
 
     with pytest.raises(fingerprint.Failed) as failed:
-        fingerprint.fingerprint(psql, fingerprint.script({}, raising), "table events")
+        fingerprint.ask(psql, fingerprint.script({}, raising), ["table events"])
 
     assert f"{failed.value}" == "table events: psql ended with exit 3: psql:<stdin>:2: ERROR:  refused"
 
 
 def test_a_timeout_of_the_database_itself_does_not_cut_a_long_query_short(server: Cluster, psql: list[str]) -> None:
     server.sql("ALTER DATABASE one SET statement_timeout TO '300ms'")
-    slow = "COPY (SELECT pg_sleep(0.5)) TO STDOUT"
+    slow = "SELECT 1 FROM pg_sleep(0.5)"
 
-    found = fingerprint.fingerprint(psql, fingerprint.script({"statement_timeout": "0"}, slow), "slow")
-
-    assert found["rows"] == 1
-    with pytest.raises(fingerprint.Failed, match="statement timeout"):
-        fingerprint.fingerprint(psql, fingerprint.script({}, slow), "slow")
+    assert fingerprint.ask(psql, fingerprint.script({"statement_timeout": "0"}, slow), ["slow"]) == ["1"]
+    with pytest.raises(fingerprint.Failed, match=r"slow: .*statement timeout"):
+        fingerprint.ask(psql, fingerprint.script({}, slow), ["slow"])
 
 
 def test_rows_on_another_server_are_an_error_that_names_the_table(server: Cluster, psql: list[str]) -> None:
@@ -176,7 +274,7 @@ def test_a_program_that_is_not_there_is_an_error() -> None:
 
 def test_nothing_can_be_written(psql: list[str]) -> None:
     with pytest.raises(fingerprint.Failed, match="read-only transaction"):
-        fingerprint.fingerprint(psql, fingerprint.script({}, "DELETE FROM events"), "events")
+        fingerprint.ask(psql, fingerprint.script({}, "DELETE FROM events"), ["events"])
 
     assert tables(psql)["events"]["rows"] == 3
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -193,3 +194,65 @@ def test_a_file_that_grows_while_it_is_read_is_an_error_that_names_it(tmp_path: 
     assert process.returncode == 1
     assert said == f'manifest: "{root}/large": changed while it was read\n'
     assert not (tmp_path / "out").exists()
+
+
+def linked(tmp_path: Path) -> Path:
+    """Make a tree with links to files and folders, inside of it and elsewhere."""
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    for folder in (root / "users" / "1", elsewhere / "deep"):
+        folder.mkdir(parents=True)
+    (root / "users/1/file").write_bytes(b"content")
+    (elsewhere / "scan").write_bytes(b"on a larger disk")
+    (elsewhere / "scan").chmod(0o640)
+    (elsewhere / "deep/one-shm").write_bytes(b"left out")
+    (elsewhere / "deep/one").write_bytes(b"1")
+    (root / "file").symlink_to("users/1/file")
+    (root / "scan").symlink_to(elsewhere / "scan")
+    (root / "users/2").symlink_to(elsewhere)
+    (root / "users/3").symlink_to("1")
+    (root / "users/again").symlink_to("2")
+    (root / "left-shm").symlink_to("nowhere")
+    return root
+
+
+def test_links_that_are_followed_have_the_manifest_of_what_rsync_makes_of_them(tmp_path: Path) -> None:
+    root, arrived = linked(tmp_path), tmp_path / "arrived"
+    subprocess.run(("rsync", "--archive", "--copy-links", "--exclude=*-shm", f"{root}/", str(arrived)), check=True)
+
+    followed, lines = manifest(root, tmp_path / "followed", "--follow", "--exclude", "*-shm")
+
+    _, expected = manifest(arrived, tmp_path / "out", "--exclude", "*-shm")
+    assert lines == expected
+    assert followed["files"] == 8
+    assert paths(lines)[-4:] == ["users/again", "users/again/deep", "users/again/deep/one", "users/again/scan"]
+    assert manifest(root, tmp_path / "out", "--exclude", "*-shm")[0]["digest"] != followed["digest"]
+
+
+@pytest.mark.parametrize(
+    ("links", "named", "problem"),
+    [
+        ({"users/gone": "nowhere"}, "users/gone", "a link that leads nowhere"),
+        ({"one": "two", "two": "one"}, "one|two", "a link that leads in a ring"),
+        ({"users/up": "../users"}, "users/up", "a link that leads back to a folder that it lies in"),
+        ({"users/up": "../.."}, "users/up(/root/users/up)?", "a link that leads back to a folder that it lies in"),
+        (
+            {"a/to-b": "../b", "b/to-a": "../a"},
+            "a/to-b/to-a|b/to-a/to-b",
+            "a link that leads back to a folder that it lies in",
+        ),
+    ],
+)
+def test_a_link_that_cannot_be_followed_is_an_error_that_names_it(
+    tmp_path: Path, links: dict[str, str], named: str, problem: str
+) -> None:
+    root = tmp_path / "root"
+    for link, target in links.items():
+        (root / link).parent.mkdir(parents=True, exist_ok=True)
+        (root / link).symlink_to(target)
+
+    done = run(root, "--follow", "--out", str(tmp_path / "out"))
+
+    assert done.returncode == 1
+    assert re.fullmatch(f'manifest: "{root}/({named})": {problem}\n', done.stderr.decode())
+    assert not list(tmp_path.glob("out*"))
+    assert run(root, "--out", str(tmp_path / "out")).returncode == 0
