@@ -46,6 +46,8 @@ Feature: Nothing is copied while users can write
     Given the source is frozen
     When the data roots are measured at rest
     Then the record holds a manifest of every data root
+    And the record holds what every SQLite file holds
+    And every SQLite file of the source is whole
 
   Scenario: What was measured is sealed
     Given the source is frozen

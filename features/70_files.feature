@@ -1,5 +1,6 @@
 Feature: Every file arrives, unchanged
   Users' attachments, audit logs and local databases lie in the data roots that the core's config names.
+  Nothing here trusts that a file opens: a SQLite file without its -wal opens, passes its own check, and has lost its newest rows.
 
   Background:
     Given the source is frozen
@@ -17,3 +18,14 @@ Feature: Every file arrives, unchanged
     Given the dest core has not been started on these data
     When the data roots are transferred again
     Then nothing was moved
+
+  Scenario: Every SQLite file is whole
+    Given the dest core has not been started on these data
+    Then every SQLite file on the dest holds what was measured at rest
+
+  Scenario Outline: No folder belongs to a user that does not exist
+    Then every user's folder on the dest belongs to a user of the <engine> database
+
+    Examples:
+      | engine     |
+      | PostgreSQL |

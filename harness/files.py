@@ -2,18 +2,21 @@
 
 Two trees are equal when they have the same paths, and each path the same type, mode, owner name, size and SHA-256. Times are not
 compared (a control proves it). Left out: the content of previews (a cache that is made anew) and SQLite's *-shm (rebuilt, and
-changed without its time moving). SQLite's *-wal files hold data and are compared.
+changed without its time moving). SQLite's *-wal files hold data and are compared; what they and their databases hold is read
+beside that (harness.sqlite_sets). A link on the source is what it leads to, as rsync sends it; on the dest there are none.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from harness import sqlite_sets
 from harness.check import Check, Witness, equal
 from harness.deed import Ask, Command, Compare, Measured, Role
+from harness.errors import DeedFailed
 from harness.host import python
+from harness.roots import data_roots
 from harness.sending import claim, send
 
 if TYPE_CHECKING:
@@ -22,33 +25,11 @@ if TYPE_CHECKING:
     from harness.configuration import Config
     from harness.deed import Act, CommandResult, Reading
     from harness.plan import Plan
+    from harness.roots import DataRoot
 
 LONGEST_S = 24 * 3600.0
-DEEP_ENOUGH = 3
+OWNERS = '{ find "$0" -printf "%u\\n" || echo; } | sort | uniq -c'  # an owner without a name: not all could be listed
 STATISTICS = ("Number of created files", "Number of deleted files", "Literal data")
-
-
-@dataclass(frozen=True, slots=True)
-class DataRoot:
-    """A folder that holds the core's data; `excludes` are left out, as paths relative to it."""
-
-    path: str
-    excludes: tuple[str, ...] = ("*-shm",)
-
-    @property
-    def name(self) -> str:
-        """The root's name in the record and in file names."""
-        return self.path.strip("/").replace("/", "-")
-
-
-def data_roots(config: Config) -> tuple[DataRoot, ...]:
-    """Return the data roots: the folder that users' files and previews share, or each on its own."""
-    users = PurePosixPath(str(config["storages.engines.sqlite.path"]))
-    previews = PurePosixPath(str(config["storages.engines.filesystem.previewsDirPath"]))
-    shared = users.parent
-    if shared == previews.parent and len(shared.parts) > DEEP_ENOUGH:
-        return (DataRoot(str(shared), (f"/{previews.name}/*", "*-shm")),)
-    return (DataRoot(str(users)), DataRoot(str(previews), ("*",)))
 
 
 def transfer(plan: Plan, config: Config) -> Generator[Any, Any, dict[str, CommandResult]]:
@@ -67,15 +48,20 @@ def transfer(plan: Plan, config: Config) -> Generator[Any, Any, dict[str, Comman
 def _manifest(plan: Plan, role: Role, root: DataRoot) -> Command:
     excludes = tuple(word for pattern in root.excludes for word in ("--exclude", pattern))
     out = f"{plan.run_folder}/manifest-{root.name}"
-    taken = python(role, "manifest", root.path, *excludes, "--out", out, timeout_s=LONGEST_S)
+    follow = ("--follow",) if role is Role.SOURCE else ()
+    taken = python(role, "manifest", root.path, *follow, *excludes, "--out", out, timeout_s=LONGEST_S)
     return replace(taken, says=f"take the manifest of {root.path} on the {role}")
 
 
 def measure(plan: Plan, config: Config) -> Act:
-    """Take the manifest of every data root of the source."""
-    for root in data_roots(config):
-        found = (yield _manifest(plan, Role.SOURCE, root)).json()
-        yield Measured(root.path, Role.SOURCE, found["digest"], found["paths"], found["bytes"])
+    """Take the manifest of every data root of the source, and read every SQLite file, side by side."""
+    roots = data_roots(config)
+    manifests = (_manifest(plan, Role.SOURCE, root) for root in roots)
+    *found, sets = yield (*manifests, sqlite_sets.command(plan, Role.SOURCE, roots))
+    for root, answer in zip(roots, found, strict=True):
+        manifest = answer.json()
+        yield Measured(root.path, Role.SOURCE, manifest["digest"], manifest["paths"], manifest["bytes"])
+    yield sqlite_sets.measured(Role.SOURCE, sets.json())
 
 
 def every_manifest_recorded(config: Config, measured: Mapping[str, Measured]) -> Check:
@@ -124,10 +110,13 @@ def belong_to_core(plan: Plan, config: Config) -> Reading[list[Check]]:
     """Look for files on the dest that do not belong to the user that the core runs as."""
     checks = []
     for root in data_roots(config):
-        owners = (yield Ask(Command(Role.DEST, ("find", root.path, "-printf", "%u\\n"), timeout_s=600.0))).lines
-        strangers = sorted(set(owners) - {plan.core.user})
+        listed = yield Ask(Command(Role.DEST, ("sh", "-c", OWNERS, root.path), timeout_s=LONGEST_S))
+        owners = {owner: int(paths) for paths, _, owner in (text.strip().partition(" ") for text in listed.lines)}
+        if "" in owners:
+            raise DeedFailed(f"not every path in {root.path} on the dest could be listed", listed)
+        strangers = {owner: f"{paths:,} path(s)" for owner, paths in owners.items() if owner != plan.core.user}
         why = "a core that does not own its files reads well, then fails at the first write"
-        checks.append(equal(f"owners in {root.path}", Witness.FILES, [], strangers, len(owners), why=why))
+        checks.append(equal(f"owners in {root.path}", Witness.FILES, {}, strangers, sum(owners.values()), why=why))
     return checks
 
 
@@ -139,7 +128,8 @@ def nothing_moved(told: Mapping[str, CommandResult]) -> list[Check]:
         sent = {name: _figure(figures.get(name, "")) for name in STATISTICS}
         expected = dict.fromkeys(STATISTICS, 0)
         seen = _figure(figures.get("Number of files", ""))
-        checks.append(equal(f"what was moved again into {path}", Witness.FILES, expected, sent, max(seen, 0)))
+        why = "what a second transfer moves had not arrived, or was changed on the dest since"
+        checks.append(equal(f"what was moved again into {path}", Witness.FILES, expected, sent, max(seen, 0), why=why))
     return checks
 
 

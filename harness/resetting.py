@@ -10,7 +10,7 @@ from harness.databases import ENGINES
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, Role
 from harness.errors import HalfDone
-from harness.files import data_roots
+from harness.roots import data_roots
 from harness.service import control
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from harness.check import Check, Witness, equal
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, CommandResult, Measured, Role
-from harness.files import data_roots
+from harness.roots import data_roots
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import files, preflight, seal, service, verification
 from harness import platform as listing
+from harness import preflight, seal, service, verification
 from harness.deed import Role
+from harness.roots import data_roots
 from steps.words import given, then, when
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def is_v2(run: Run, plan: Plan) -> None:
 
 @then("the source's data are where its config says, and the public name serves them")
 def found(run: Run, source: Core) -> None:
-    run.look(preflight.source_found(source.config, [root.path for root in files.data_roots(source.config)]))
+    run.look(preflight.source_found(source.config, [root.path for root in data_roots(source.config)]))
 
 
 @when("the source's core is installed on the dest", idempotent=True)

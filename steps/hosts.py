@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import files, preflight, sending
+from harness import preflight, sending
 from harness.deed import Role
+from harness.roots import data_roots
 from steps.words import then, when
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _roots(core: Core) -> list[str]:
-    return [root.path for root in files.data_roots(core.config)]
+    return [root.path for root in data_roots(core.config)]
 
 
 @then("the {role:Role} answers with a key we pinned")

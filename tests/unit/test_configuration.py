@@ -15,7 +15,7 @@ from harness.check import Check, Outcome
 from harness.configuration import ConfigError, edited, edits, effective, is_secret, transfer
 from harness.configuration.sources import KEPT_FROM, PLANNED, RUNNING, UNKNOWN, sources
 from harness.deed import Ask, Command, CommandResult, Keep, Learn, Reading, Role
-from harness.files import DataRoot, data_roots
+from harness.roots import DataRoot, data_roots
 from harness.run.driving import drive
 from tests.plans import CONFIG, CONTENT, plan
 
