@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from harness.deed import Act, Reading
     from harness.plan import Plan
 
-COMMON = ("python3", "rsync", "ssh", "sha256sum", "setpriv", "ps", "ss", "find", "stat", "sync")
+SQLITE = "python3's sqlite3"  # its smallest package comes without
+COMMON = ("python3", SQLITE, "rsync", "ssh", "sha256sum", "setpriv", "ps", "ss", "find", "stat", "sync")
 TOOLS = {
     Role.SOURCE: (*COMMON, "ssh-keygen", "psql", "pg_dump", "pg_restore"),
     Role.DEST: (*COMMON, "psql", "pg_restore", "vacuumdb"),
 }
-WHICH = 'for name; do command -v "$name" >/dev/null && echo "$name"; done; true'
+WHICH = """for name; do command -v "$name" >/dev/null && echo "$name"; done
+python3 -c 'import sqlite3' 2>/dev/null && echo "python3's sqlite3"; true"""
 OLDEST_POSTGRESQL = 15
 LARGEST_SKEW_S = 1.0
 ROOM = 2.5
