@@ -74,6 +74,8 @@ def install(disk: Disk, product: Product, known: core.CoreSecrets, **where: Any)
             file.write_text(text.replace(known.files_secret, "overruled-by-the-override-file"), encoding="utf-8")
 
 
-core.new_secrets = lambda: SECRETS
-core.service = service
-core.install = install
+def pytest_configure() -> None:
+    """Make hosts with the variant's core from now on."""
+    core.new_secrets = lambda: SECRETS
+    core.service = service
+    core.install = install

@@ -154,7 +154,7 @@ def test_without_root_a_core_is_moved_end_to_end(ordinary: Ordinary) -> None:
 def test_without_root_a_killed_run_is_continued_and_what_is_kept_is_cleaned(ordinary: Ordinary) -> None:
     ordinary.begin()
     ordinary.until(lambda: ordinary.begun("The source core is fenced"), "the freeze")
-    ordinary.slow_down("dest", "pg_restore", 2)
+    ordinary.slow_down("dest", "pg_restore", 8)
     ordinary.until(lambda: ordinary.slow_log("dest", "pg_restore"), "the restore")
     ordinary.kill()
     assert ordinary.processes() != []

@@ -367,7 +367,7 @@ def test_a_file_that_cannot_be_read_is_an_error_that_names_it(root: Path) -> Non
         folder.chmod(folder.stat().st_mode | 0o011)
 
     done = subprocess.run(
-        [*become, "python3", *asked(root)[1:]], input=helper("sqlite_sets"), capture_output=True, check=False, timeout=60
+        [*become, "/usr/bin/python3", *asked(root)[1:]], input=helper("sqlite_sets"), capture_output=True, check=False, timeout=60
     )
 
     assert (done.returncode, done.stderr.decode()) == (1, f'sqlite_sets: "{root}/a": Permission denied\n')
