@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help rehearse test check prove prove-words prove-kill bench clean lock setup
+.PHONY: help rehearse test check prove prove-words prove-kill prove-back bench clean lock setup
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ prove-words: setup ## empty every step of the runbook in turn: each must be red 
 
 prove-kill: setup ## kill a rehearsal at every point in turn: the same command must end green (about 40 minutes; ARGS="--every 10")
 	$(PYTHON) -m tests.prove_kill $(ARGS)
+
+prove-back: setup ## roll back a rehearsal from every phase before users are on the dest (about four minutes)
+	ALL_POINTS=1 $(PYTHON) -m pytest tests/runbook/test_rollback.py $(ARGS)
 
 bench: setup ## measure rehearsals, fingerprints and manifests: writes docs/benchmarks.md (about ten minutes, on a quiet machine)
 	$(PYTHON) -m tests.bench --write docs/benchmarks.md $(ARGS)

@@ -34,7 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--adopt", choices=("source", "dest"), help="go on with a run from the copy of its journal on a host")
     group.addoption("--waive", action="append", metavar="SCENARIO", help="accept the red facts of a scenario")
     group.addoption("--reason", help="why they are accepted")
-    group.addoption("--approver", help="who accepts them")
+    group.addoption("--approver", help="who accepts them, or that writes are lost")
+    group.addoption(
+        "--accept-loss", type=int, metavar="N", help="roll back although at most N writes of users are lost (--approver)"
+    )
     group.addoption("--until", metavar="TIME", help="until when (ISO 8601 with time zone)")
 
 

@@ -45,8 +45,8 @@ class Command:
 
     `argv` is shown in the record, so it never holds a secret: secrets go by `input` (bytes for its stdin, never recorded).
     `exits` are the exit codes that count as success. `lasting` names a deed that may last: it is run detached on the host,
-    outlives a lost link, and is waited for by a continued run. Of what a `private` one prints nothing is shown. `says` is what it
-    does, for people; the record has both.
+    outlives a lost link, and is waited for by a continued run. One that `lets_go` removes the run folder, and the lock with it. Of
+    what a `private` one prints nothing is shown. `says` is what it does, for people; the record has both.
     """
 
     host: Role
@@ -57,6 +57,7 @@ class Command:
     exits: tuple[int, ...] = (0,)
     lasting: str = ""
     private: bool = False
+    lets_go: bool = False
     says: str = ""
 
     def __str__(self) -> str:
@@ -294,7 +295,6 @@ Observation = Ask | Query | Resolve | Compare | PinnedKeys
 Aside = Learn | Keep | Measured
 Result = CommandResult | HttpAnswer | DnsAnswer | Differences | list[tuple[Any, ...]] | None
 T = TypeVar("T")
-# What is sent back is the result of what was yielded; a tuple yielded (done side by side) is answered by a list.
-# What an act returns is the result that its own Then lines read, where it is a probe or done again.
+# What was yielded is answered by its result, a tuple (done side by side) by a list; what an act returns its own Then lines read.
 Act = Generator[Deed | Aside | tuple[Deed, ...], Any, Any]
 Reading = Generator[Observation | Aside | tuple[Observation, ...], Any, T]

@@ -4,7 +4,8 @@ HarnessError
 ├── PlanError            the plan has problems (all of them, each with its path)
 ├── CollectError         the features or steps are not a runbook (all problems)
 ├── Refused              nothing was changed, and nothing may be (exit code 13)
-│   └── LockHeld         another run holds a host
+│   ├── LockHeld         another run holds a host
+│   └── LossNotAccepted  users have written on the dest, and no person accepts that this is lost
 ├── StoppedForApproval   a gate waits for a person's yes (exit code 12)
 ├── StoppedByOperator    the operator pressed Ctrl-C
 ├── Stuck                a run that has frozen the source cannot be taken up
@@ -55,6 +56,10 @@ class Refused(HarnessError):
 
 class LockHeld(Refused):
     """Another run holds a host's run folder."""
+
+
+class LossNotAccepted(Refused):
+    """Users have written on the dest, and no person accepts that this is lost; both hosts are as they were."""
 
 
 class Stuck(HarnessError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.check import Check, Witness, equal
 from harness.databases.postgresql import admin_sql
@@ -18,7 +18,7 @@ from harness.deed import Ask, Command, CommandResult, Measured, Role
 from harness.roots import data_roots
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from harness.configuration import Config
     from harness.deed import Act, Reading
@@ -46,11 +46,16 @@ def _figures(config: Config, answers: list[CommandResult]) -> dict[str, str]:
     return {name: answer.text for name, answer in zip(names, answers, strict=True)}
 
 
+def figures(plan: Plan, config: Config) -> Generator[Any, Any, dict[str, str]]:
+    """Read the figures."""
+    return _figures(config, (yield _commands(plan, config)))
+
+
 def take(plan: Plan, config: Config) -> Act:
     """Take the seal."""
-    figures = _figures(config, (yield _commands(plan, config)))
-    whole = hashlib.sha256(json.dumps(figures, sort_keys=True).encode()).hexdigest()
-    yield Measured(NAME, Role.SOURCE, whole, len(figures), 0, figures)
+    found = yield from figures(plan, config)
+    whole = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+    yield Measured(NAME, Role.SOURCE, whole, len(found), 0, found)
 
 
 def is_whole(plan: Plan, config: Config, measured: Mapping[str, Measured]) -> Reading[Check]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from harness.check import Check, Witness, equal
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, CommandResult, Role
+from harness.sending import claim, claimed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -23,6 +24,7 @@ NO_LOGIN = 'ALTER ROLE :"role_name" NOLOGIN;'
 CAN_LOGIN = "SELECT rolcanlogin FROM pg_roles WHERE rolname = :'role_name'"
 INTERPRETER = re.compile(r"(.*/)?(node|nodejs|python[\d.]*)")
 SIGN_OF_LIFE = "[master]"
+SIGNS = "lines of life in the core's log before: "
 BAD_SIGNS = ("died (code=", "fatal]", "Master startup failed", "[config-validation]", "Traceback")
 
 
@@ -44,8 +46,14 @@ class Control(Protocol):
     def fence(self, role: Role) -> Command:
         """Return the command after which neither a reboot nor the start command starts the core."""
 
+    def unfence(self, role: Role) -> Command:
+        """Return the command that takes the fence away."""
+
     def enable(self, role: Role) -> Command:
         """Return the command after which a boot starts the core; its status then says "enabled"."""
+
+    def disable(self, role: Role) -> Command | None:
+        """Return the command after which a boot does not start the core, where there is one."""
 
 
 class ByCommands:
@@ -74,9 +82,17 @@ class ByCommands:
         """Return the plan's fence command."""
         return Command(role, self._commands.fence)
 
+    def unfence(self, role: Role) -> Command:
+        """Return the plan's unfence command."""
+        return Command(role, self._commands.unfence)
+
     def enable(self, role: Role) -> Command:
         """Return the plan's command for starting the core at boot."""
         return Command(role, self._commands.enable)
+
+    def disable(self, role: Role) -> Command | None:
+        """Return the plan's command for not starting the core at boot."""
+        return Command(role, self._commands.disable) if self._commands.disable else None
 
 
 CONTROLS: dict[str, Callable[[Plan], Control]] = {"command": ByCommands}
@@ -134,13 +150,11 @@ def enable(plan: Plan) -> Act:
     yield control(plan).enable(Role.DEST)
 
 
-def starts_at_boot(plan: Plan) -> Reading[Check]:
-    """Look whether the dest core's status says that it starts at boot."""
-    answer = yield Ask(control(plan).status(Role.DEST))
-    held = "enabled" in answer.text
-    return Check(
-        "the dest core at boot", Witness.PROCESSES, "enabled", answer.text, held, 1, why="a reboot would leave users without a core"
-    )
+def starts_at_boot(plan: Plan, role: Role) -> Reading[Check]:
+    """Look whether a core's status says that it starts at boot."""
+    answer = yield Ask(control(plan).status(role))
+    held, why = "enabled" in answer.text, "a reboot would leave users without a core"
+    return Check(f"the {role} core at boot", Witness.PROCESSES, "enabled", answer.text, held, 1, why=why)
 
 
 def launch(plan: Plan) -> Act:
@@ -240,8 +254,25 @@ def never_started(plan: Plan, marks: Mapping[str, str], launches: int) -> Readin
     recorded = equal("starts of the dest core in the record", Witness.RECORD, None, marks.get("T_start"), why=why)
     if launches:
         return [recorded]
+    noted = yield from signs_noted(plan)
     log = yield Ask(control(plan).logs(Role.DEST))
-    signs = [text for text in log.lines if SIGN_OF_LIFE in text]
+    later = _signs(log) - (noted or 0)
     remedy = "let this run clear what the start has written: reset_dest, by name"
     name = "starts of the dest core in its own log"
-    return [recorded, equal(name, Witness.LOG, 0, len(signs), max(len(log.lines), 1), why=why, remedy=remedy)]
+    return [recorded, equal(name, Witness.LOG, 0, later, max(len(log.lines), 1), why=why, remedy=remedy)]
+
+
+def _signs(log: CommandResult) -> int:
+    return sum(SIGN_OF_LIFE in text for text in log.lines)
+
+
+def signs_noted(plan: Plan) -> Reading[int | None]:
+    """Return how many lines of life the dest core's log had when this run came to it (an earlier run may have been rolled back)."""
+    mine = yield from claimed(plan, Role.DEST)
+    return next((int(thing.removeprefix(SIGNS)) for thing in mine if thing.startswith(SIGNS)), None)
+
+
+def note_signs(plan: Plan) -> Act:
+    """Write down on the dest how many lines of life its core's log has before this run makes anything there."""
+    log = yield replace(control(plan).logs(Role.DEST), says="look for earlier starts in the dest core's log")
+    yield from claim(plan, Role.DEST, f"{SIGNS}{_signs(log)}")

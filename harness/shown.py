@@ -24,7 +24,7 @@ TOLD_OF_A_DIGEST = 12
 PIECES = re.compile(r"[^/,;:=&_-]+[/,;:=&_-]*|[/,;:=&_-]+")
 # rsync --stats ends with these lines (rsync(1), --stats): what went over the wire, protocol included.
 SENT = re.compile(r"^(?:Total bytes sent: ([\d,]+)$|sent ([\d,]+) bytes)", re.MULTILINE)
-STATE_LABEL = re.compile(r"(?P<label>source|dest|users|time|next|fault)\s+(?P<text>\S.*)", re.DOTALL)
+STATE_LABEL = re.compile(r"(?P<label>source|dest|users|time|next|or|fault)\s+(?P<text>\S.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

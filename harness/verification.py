@@ -14,6 +14,7 @@ from harness.check import Check, Witness, equal
 from harness.core_api import attachment, call, upload
 from harness.deed import Ask, HttpAnswer, HttpRequest, Keep, Learn, Role, Secret
 from harness.errors import DeedFailed, Unreachable
+from harness.sending import claim
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Known = dict[str, Any]
 KEPT = "verification"
+MADE = "verification user"  # among what this run has made on the source
 STREAM = "verification"
 NOTES = ("Fièvre légère, 38,2 °C", "体重を測った", "Größe und Gewicht ✓")
 ATTACHMENT = bytes(range(256)) * 4800
@@ -78,6 +80,9 @@ def create(plan: Plan) -> Act:
     """Create the user with its content on the source; what is there already from an act cut short is taken up."""
     user = plan.verification_user.username
     user_password = plan.verification_user.password.read()
+    taken = yield call("GET", f"/reg/{user}/check_username", via=Role.SOURCE)
+    if taken.json().get("reserved") is False:
+        yield from claim(plan, Role.SOURCE, MADE)
     registered = yield _register(plan)
     if registered.status not in {201, 409}:
         _ok(registered, 201)

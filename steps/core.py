@@ -28,7 +28,9 @@ def found(run: Run, source: Core) -> None:
 
 
 @when("the source's core is installed on the dest", idempotent=True)
-def install(plan: Plan) -> Act:
+def install(run: Run, plan: Plan) -> Act:
+    if run.read(service.signs_noted(plan)) is None:
+        yield from service.note_signs(plan)
     yield from preflight.install(plan)
 
 
@@ -92,9 +94,9 @@ def enable(plan: Plan) -> Act:
     yield from service.enable(plan)
 
 
-@then("the dest core starts at boot")
-def enabled(run: Run, plan: Plan) -> None:
-    run.look(service.starts_at_boot(plan))
+@then("the {role:Role} core starts at boot")
+def enabled(run: Run, plan: Plan, role: Role) -> None:
+    run.look(service.starts_at_boot(plan, role))
 
 
 @then("its fence is in place")

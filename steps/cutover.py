@@ -19,6 +19,11 @@ def ttl(run: Run, plan: Plan) -> None:
     run.look(dns.ttl_is_low(plan))
 
 
+@when("the public name is pointed back at the source", idempotent=True)
+def point_back(plan: Plan) -> Act:
+    yield from dns.point(plan, Role.SOURCE)
+
+
 @when("the public name is pointed at the dest", idempotent=True, mark_before="T_open")
 def point(plan: Plan) -> Act:
     yield from dns.point(plan, Role.DEST)

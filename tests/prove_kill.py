@@ -22,7 +22,7 @@ from typing import Any
 
 from tests.runbook.rehearsing import Rehearsal
 
-POINTS_EXPECTED = 200
+POINTS_EXPECTED = 240
 AT_ONCE = 2
 
 

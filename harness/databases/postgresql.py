@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["PostgreSQL", "admin_sql", "ask"]
 
 LARGE_OBJECTS = "large objects"
+ROLE = "SELECT count(*) FROM pg_roles WHERE rolname = :'name'"
 OWN = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 SHAPE = f"""
 SELECT current_user, pg_get_userbyid(d.datdba),
@@ -103,6 +104,11 @@ class PostgreSQL:
     def prepare(self, plan: Plan, source: Config, dest: Config) -> Act:
         """Make the core's role with the password its config has, and an empty database that it owns, both as on the source."""
         login = dest.login(Role.DEST)
+        there = yield replace(
+            admin_sql(plan, Role.DEST, ROLE, name=login.user), says=f"ask whether the dest has a role {login.user}"
+        )
+        if there.text == "0":
+            yield from claim(plan, Role.DEST, f"role {login.user}")
         yield from claim(plan, Role.DEST, f"database {login.database}")
         yield from pg_globals.recreate(plan, source.login(Role.SOURCE), login)
 

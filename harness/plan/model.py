@@ -57,7 +57,10 @@ class Change(Part):
 
 
 class CommandControl(Part):
-    """How a core is controlled where it is neither a systemd unit nor a container: the commands to use on its host."""
+    """How a core is controlled where it is neither a systemd unit nor a container: the commands to use on its host.
+
+    `disable` is needed by a rollback after users were led to the dest: its core starts at boot by then.
+    """
 
     start: Argv
     stop: Argv
@@ -66,6 +69,7 @@ class CommandControl(Part):
     enable: Argv
     fence: Argv
     unfence: Argv
+    disable: Argv | None = None
 
 
 class CorePart(Part):
@@ -100,12 +104,33 @@ class SshPart(Part):
     become: Literal["sudo", "none"] = "none"
 
 
+class ProxyPart(Part):
+    """The source's own TLS proxy, which the retire ends: how it is stopped and kept from starting at boot.
+
+    `status` prints a line that has "disabled" in it once a boot does not start it (exit code 0, 1 or 3). `access_logs` hold its
+    requests, the newest log last, in nginx's own ("combined") format or another that has the time in its brackets.
+    """
+
+    stop: Argv = ("systemctl", "stop", "nginx")
+    disable: Argv = ("systemctl", "disable", "nginx")
+    status: Argv = ("systemctl", "is-enabled", "nginx")
+    access_logs: tuple[AbsolutePath, ...] = Field(
+        default=("/var/log/nginx/access.log.1", "/var/log/nginx/access.log"), min_length=1, max_length=20
+    )
+
+
 class HostPart(Part):
     """One of the two hosts: how we reach it, and the addresses by which users do (`address6` beside an IPv4 `address`)."""
 
     ssh: SshPart
     address: Address
     address6: Address6 | None = None
+
+
+class SourcePart(HostPart):
+    """The host that the core moves from."""
+
+    proxy: ProxyPart = ProxyPart()
 
 
 class DestPart(HostPart):
@@ -134,10 +159,16 @@ class DatabasesPart(Part):
 
 
 class CutoverPart(Part):
-    """How users' traffic is moved."""
+    """How users' traffic is moved, and for how long (seconds) nobody must have come to the source before it is retired."""
 
     strategy: Literal["dns"]
     dns: Annotated[DnsPart, Field(discriminator="provider")]
+    drain_s: float = Field(default=86400.0, gt=0, le=90 * 86400)
+
+    @property
+    def drained_after_s(self) -> float:
+        """After how many quiet seconds the source is drained: never less than resolvers may keep the old address."""
+        return max(self.drain_s, float(self.dns.ttl))
 
 
 class BackupPart(Part):
@@ -148,13 +179,14 @@ class BackupPart(Part):
 
 
 class VerificationPart(Part):
-    """The verification user: known account, known content."""
+    """The verification user: known account, known content. The retire and a rollback delete it, unless the plan says `keep`."""
 
     username: Username
     email: Email
     password: SecretReference
     app_id: AppId
     origin: Origin
+    keep: bool = False
 
 
 class Plan(Part):
@@ -162,7 +194,7 @@ class Plan(Part):
 
     change: Change
     core: CorePart
-    source: HostPart
+    source: SourcePart
     dest: DestPart
     planned_changes: dict[ConfigKey, ConfigValue] = Field(max_length=200, json_schema_extra=KEYS)
     databases: DatabasesPart = DatabasesPart()

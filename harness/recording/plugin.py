@@ -15,13 +15,14 @@ from _pytest.outcomes import OutcomeException
 
 from harness.configuration import effective
 from harness.deed import Role
-from harness.errors import CollectError, HarnessError, Refused, StoppedForApproval, Stuck
+from harness.errors import CollectError, HarnessError, LossNotAccepted, Refused, StoppedForApproval, Stuck
 from harness.recording import applicable, collect, nouns
 from harness.recording.outline import outline
 from harness.recording.words import remember
+from harness.run.endings import GREEN, RED, REFUSED, STOPPED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import FrameType
 
@@ -31,19 +32,23 @@ if TYPE_CHECKING:
     from harness.run import Run
     from harness.run.values import Scenario
 
-GREEN, RED, STOPPED, REFUSED = 0, 1, 12, 13
+CODES: Mapping[type, int] = {StoppedForApproval: STOPPED, LossNotAccepted: REFUSED}
 SCENARIO = pytest.StashKey["Scenario"]()
 NOT_APPLICABLE = pytest.StashKey[str]()
 
 
 @dataclass
 class Opened:
-    """A run that may begin, and how it is ended: `close` gets the exit code and returns the last lines for the terminal."""
+    """A run that may begin, and how it is ended: `close` gets the exit code and returns the last lines for the terminal.
+
+    `outcome` makes of what pytest found the exit code of the run (a rollback that came to its end is no plain success).
+    """
 
     run: Run
     close: Callable[[int, str], Sequence[str]]
     after_scenario: Callable[[], None] = lambda: None
     end_deeds: Callable[[], None] = lambda: None
+    outcome: Callable[[int], int] = lambda code: code
 
 
 @dataclass
@@ -153,9 +158,10 @@ class Runbook:
             self.red, self.cause, self.code = report.nodeid, str(report.longrepr), RED
 
     def pytest_bdd_before_scenario(self, request: pytest.FixtureRequest) -> None:
-        """Begin a scenario in the record."""
+        """Begin a scenario in the record; the retire asks for its yes before anything of it is looked at."""
         if self.opened:
             self.opened.run.begin(request.node.stash[SCENARIO])
+            self.opened.run.ask_ahead()
 
     def pytest_bdd_before_step(self, request: pytest.FixtureRequest, scenario: GherkinScenario, step: Step) -> None:
         """Remember which step comes."""
@@ -178,7 +184,7 @@ class Runbook:
 
     def _red(self, scenario: Scenario, error: BaseException) -> None:
         self.red, self.cause = scenario.key, str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
-        self.code = STOPPED if isinstance(error, StoppedForApproval) else RED
+        self.code = CODES.get(type(error), RED)
         if self.opened:
             self.opened.run.end(green=False, cause=self.cause)
             if isinstance(error, KeyboardInterrupt):
@@ -201,7 +207,7 @@ class Runbook:
         if self.opened is None:
             return
         interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED and not self.red
-        self.code = self.code or (RED if interrupted or session.testsfailed else GREEN)
+        self.code = self.opened.outcome(self.code or (RED if interrupted or session.testsfailed else GREEN))
         session.exitstatus = self.code
         for line in self.opened.close(self.code, self.cause or ("interrupted" if interrupted else "")):
             self.say(line)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness import waiting
 from harness.check import Check, Outcome
-from harness.errors import HalfDone, NotHeld, NothingExamined, Refused, StandingFactBroken, StoppedForApproval, TimedOut
-from harness.run.approving import gate_of
+from harness.errors import HalfDone, NotHeld, NothingExamined, StandingFactBroken, TimedOut
+from harness.run.asking import ask_ahead, ask_gate
 from harness.run.doing import together
 from harness.run.driving import drive
 from harness.run.fold import State, fold
 from harness.run.standing import STANDING, Standing, begun_by, in_force
-from harness.run.values import Action, Fact, Looked, Phase, Result, Scenario, Waiver, attempted
+from harness.run.values import Action, Fact, Looked, Loss, Phase, Result, Scenario, Waiver, attempted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +42,8 @@ class Run:
     fresh: bool = False
     standing: tuple[Standing, ...] = STANDING
     waivers: Mapping[str, Waiver] = field(default_factory=dict)
+    loss: Loss | None = None
+    asked_ahead: bool = False
     approve: Callable[[str], str] = lambda _: ""
     after_act: Callable[[Scenario], None] = lambda _: None
     after_green: Callable[[Scenario], None] = lambda _: None
@@ -80,6 +82,16 @@ class Run:
         """Return what an act kept in the private folder, or None."""
         return self.doing.kept(name)
 
+    @property
+    def deviations(self) -> list[str]:
+        """What the record has accepted as deviations."""
+        return [line["what"] for line in self.journal.lines if line["kind"] == "deviation"]
+
+    @property
+    def accepted_loss(self) -> int | None:
+        """How many writes of users a person accepts as lost, where one does; the record says who."""
+        return self.loss.count if self.loss else None
+
     def pseudonym(self, text: str) -> str:
         """Return what stands for a path or a user in the record."""
         return self.doing.pseudonym(text)
@@ -102,6 +114,10 @@ class Run:
         """Begin a scenario."""
         self.doing.scenario, self._mark_after, self._result, self._began = scenario, "", None, time.monotonic()
         self.doing.write("scenario", status="begun")
+
+    def ask_ahead(self) -> None:
+        """Ask for a yes that a whole feature needs, before anything of it is looked at; raises StoppedForApproval."""
+        ask_ahead(self)
 
     def end(self, *, green: bool, cause: str = "") -> None:
         """End the scenario; green, it marks and begins what it is to mark and begin."""
@@ -149,7 +165,7 @@ class Run:
                 self._already_held(action)
                 return
             self._make_room(action, before)
-        self._ask_gate()
+        ask_gate(self)
         if action.mark_before:
             self.mark(action.mark_before)
         self._do_all(action)
@@ -162,7 +178,7 @@ class Run:
             self._mark_after = ""
         elif action.mark_after:
             self.note(f"found so, and not done by this run: {self.doing.scenario.name}")
-            self._ask_gate()
+            ask_gate(self)
 
     def _make_room(self, action: Action, before: Sequence[Looked]) -> None:
         there = [check for looked in before for check in looked.checks if check.outcome is Outcome.NOT_HELD]
@@ -184,29 +200,6 @@ class Run:
         self._result = Result(value, deeds)
         self.doing.write("step", keyword="When", step=action.text, status="done")
         self.after_act(self.doing.scenario)
-
-    def _ask_gate(self) -> None:
-        if "gate" not in self.doing.scenario.tags:
-            return
-        self._look_at_window()
-        scenario = self.doing.scenario
-        gate = gate_of(self.state.numbers.get(scenario.key, 0), scenario.name)
-        by = self.approve(gate)
-        if not by:
-            raise StoppedForApproval(
-                f"a person's yes is needed before: {scenario.name} (at a terminal, or ahead: --approve {gate})"
-            )
-        self.journal.append("gate", scenario=self.doing.scenario.name, approved=True, by=by)
-
-    def _look_at_window(self) -> None:
-        """Refuse a gate outside the window; a run that is frozen is never locked out, the difference is a deviation."""
-        window, now = self.plan.change.window, datetime.now(UTC)
-        if window is None or window.start <= now <= window.end:
-            return
-        said = f"it is {now:%Y-%m-%d %H:%M} UTC; the window is {window.start.isoformat()} to {window.end.isoformat()}"
-        if not self.state.frozen:
-            raise Refused(f"outside the window of the change: {said}")
-        self.deviation("outside the window of the change", said)
 
     # --- what is written beside scenarios
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from harness.errors import Refused
-from harness.run.values import Waiver
+from harness.run.values import Loss, Waiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -51,3 +51,12 @@ def waivers(scenarios: Sequence[str], reason: str, who: str, until: str) -> Mapp
     if end.tzinfo is None or end < datetime.now(UTC):
         raise Refused(f"--until must have a time zone and lie ahead: {until}")
     return {scenario: Waiver(scenario, reason, who, end) for scenario in scenarios}
+
+
+def accepted_loss(count: int | None, who: str) -> Loss | None:
+    """Return what a command line accepts as lost; raises Refused when it does not say who does."""
+    if count is None:
+        return None
+    if count < 0 or not who:
+        raise Refused("--accept-loss N needs --approver, and a number that is not negative")
+    return Loss(count, who)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from harness.deed import Role
     from harness.journal import Journal
 
 SERVER_ERROR = 500
@@ -41,6 +42,7 @@ class Doing:
     scenario: Scenario = field(default_factory=lambda: Scenario("", ""))
     stopping: bool = False
     kept_too: Callable[[str, bytes], None] | None = None
+    let_go: Callable[[Role], None] = lambda _: None
     _ids: Any = field(default_factory=count)
 
     def write(self, kind: str, **fields: object) -> None:
@@ -135,7 +137,9 @@ class Doing:
         self._write_deed(deed, identity, began, **self._told(identity, deed, result))
         if isinstance(result, CommandResult) and not result.ok:
             tail = "\n".join(part for part in (result.tail(), RAW_IS_KEPT) if part)
-            raise DeedFailed(self.journal.masker.text(f"{deed}: exit {result.exit}\n{tail}"), result)
+            raise DeedFailed(self.journal.masker.text(f"{said(deed)}: exit {result.exit}\n{tail}"), result)
+        if isinstance(deed, Command) and deed.lets_go:
+            self.let_go(deed.host)
         return result
 
     def _told(self, identity: str, deed: Any, result: Any) -> dict[str, Any]:  # noqa: ANN401 - any deed and its answer

@@ -50,8 +50,22 @@ class State:
         return "T_stop" in self.marks
 
     def settled(self, key: str) -> bool:
-        """Whether a scenario is shown with its evidence instead of being looked at again."""
-        return self.frozen and key in self.green
+        """Whether a scenario is shown with its evidence instead of being looked at again.
+
+        One that is run by name is settled only on the way back: from T_back on, that is all that continues the run.
+        """
+        by_name = not self.numbers.get(key, 0)
+        return key in self.green and (self.going_back if by_name else self.frozen)
+
+    @property
+    def going_back(self) -> bool:
+        """Whether this run is being rolled back: nothing else continues it."""
+        return "T_back" in self.marks
+
+    @property
+    def retired(self) -> bool:
+        """Whether the source is retired: nothing of the run is left on the hosts."""
+        return "retired" in self.marks
 
     def at_or_after(self, scenario: str) -> list[str]:
         """Return the keys of a scenario (by its own name) and of all that come after it."""
@@ -112,6 +126,8 @@ def _scenario(state: State, line: Line) -> None:
 
 
 def _mark(state: State, line: Line) -> None:
+    if line["mark"] == "T_back" and state.going_back:
+        return  # begun once, however often it is taken up
     state.marks[line["mark"]] = line["time"]
     if line["mark"] == "T_stop":
         state.epoch, state.measured, state.stopping, state.over = state.epoch + 1, {}, False, False

@@ -103,6 +103,10 @@ class RunFolder:
         """Give the lock back."""
         self._lock("release", str(number))
 
+    def remove(self) -> None:
+        """Remove the run folder, the lock with it."""
+        self.host.run(Command(self.host.role, ("rm", "-rf", "--", self.host.run_folder)))
+
     def await_unfinished(self) -> list[str]:
         """Wait for the detached deeds that a killed run left at work; returns their names."""
         names = self.host.unfinished()

@@ -26,11 +26,14 @@ if TYPE_CHECKING:
 SCENARIO = Scenario("Taking up an earlier attempt", "What is known of both hosts is still so")
 
 
-def mend(run: Run) -> None:
-    """Bring a frozen run whose hosts have changed to where it can go on; with users on the dest, only its core is launched anew."""
+def mend(run: Run, *, going_back: bool = False) -> None:
+    """Bring a frozen run whose hosts have changed to where it can go on; with users on the dest, only its core is launched anew.
+
+    On the way back nothing is brought anywhere: only whether the source was stopped is found out.
+    """
     if run.state.stopping:
         _find_stopped(run)
-    if not run.state.frozen:
+    if going_back or not run.state.frozen:
         return
     looked_at = {SERVES} if "T_open" in run.state.marks else {BOOT, SERVES, FROZEN, SEALED}
     wrong = _wrong(run, looked_at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from harness.plan import SecretReference
 from harness.run import Run
 from harness.run.adopting import adopt
 from harness.run.doing import Doing
+from harness.run.endings import RETIRE_PENDING, ROLLED_BACK, STATUSES, closes, demand_may_begin, ending, newest_green, record_folder
 from harness.run.fold import fold, unfinished_intents
 from harness.run.folder import RunFolder, folders, this_process
 from harness.run.mending import mend
@@ -33,9 +35,7 @@ if TYPE_CHECKING:
     from harness.deed import Secret
     from harness.journal import Line
     from harness.plan import Plan
-    from harness.run.values import Waiver
-
-STATUSES = {0: "green", 10: "moved, retire pending", 11: "rolled back", 12: "stopped for an approval", 13: "refused"}
+    from harness.run.values import Loss, Waiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,8 @@ class Setting:
     waivers: Mapping[str, Waiver] = field(default_factory=dict)
     adopt: Role | None = None
     prompt: Callable[[str], str] | None = None
+    going_back: bool = False
+    loss: Loss | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
     faults: Sequence[Mapping[str, object]] = ()
 
@@ -82,6 +84,15 @@ class Session:
             if folder.host.role is Role.SOURCE:
                 folder.keep(f"private/{name}.json", content)
 
+    def let_go(self, role: Role) -> None:
+        """Forget a lock that is gone with its run folder."""
+        self.performer.hold(role, 0)
+        self.locks = [(folder, number) for folder, number in self.locks if folder.host.role is not role]
+
+    def outcome(self, code: int) -> int:
+        """Return the exit code of this typing, by what the record says of the run."""
+        return ending(self.run.state, code)
+
 
 def digest_of(paths: Sequence[Path]) -> str:
     """Return one SHA-256 over the names and contents of files."""
@@ -94,27 +105,6 @@ def digest_of(paths: Sequence[Path]) -> str:
 def code_digest(root: Path) -> str:
     """Return the digest of the code that performs and proves a runbook, in a checkout."""
     return digest_of([path for folder in ("harness", "steps") for path in (root / folder).rglob("*.py")])
-
-
-def is_closed(folder: Path) -> bool:
-    """Whether a run's record ends in a green verdict of the whole runbook: then it is never continued."""
-    journal = folder / "journal.jsonl"
-    verdicts = [line for line in read(journal).lines if line["kind"] == "verdict"] if journal.exists() else []
-    return bool(verdicts) and verdicts[-1]["status"] == "green" and verdicts[-1].get("closes", True)
-
-
-def record_folder(reports: Path, change: str, today: str) -> Path:
-    """Return the folder of the newest run of a change that is not closed, else of a new one (day, change, count)."""
-    earlier = sorted(reports.glob(f"*-{change}-r*"), key=lambda path: int(path.name.rpartition("-r")[2]))
-    if earlier and not is_closed(earlier[-1]):
-        return earlier[-1]
-    return reports / f"{today}-{change}-r{len(earlier) + 1}"
-
-
-def newest_green(reports: Path) -> Path | None:
-    """Return the folder of the newest closed run: what its scenarios took is what the rest of another is expected to take."""
-    closed = [path for path in reports.glob("*-r*") if (path / "journal.jsonl").exists() and is_closed(path)]
-    return max(closed, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def begin(plan: Plan, setting: Setting, listener: Callable[[Line], None]) -> Session:
@@ -131,6 +121,7 @@ def begin(plan: Plan, setting: Setting, listener: Callable[[Line], None]) -> Ses
     try:
         if setting.adopt:
             adopt(hosts[setting.adopt], hosts[Role.SOURCE], setting.reports, this_process(plan, "adopting"))
+        demand_may_begin(setting.reports, plan.change.id, going_back=setting.going_back)
         folder = record_folder(setting.reports, plan.change.id, datetime.now(UTC).date().isoformat())
         for one in folders(hosts, this_process(plan, folder.name)):
             number = one.take(adopt=setting.adopt is not None)
@@ -142,7 +133,9 @@ def begin(plan: Plan, setting: Setting, listener: Callable[[Line], None]) -> Ses
         raise
     doing = Doing(journal, performer, folder / "private")
     fresh = setting.fresh and not journal.lines
-    run = Run(plan, doing, setting.rehearsal, fresh, waivers=setting.waivers, approve=setting.approve)
+    run = Run(plan, doing, setting.rehearsal, fresh, waivers=setting.waivers, approve=setting.approve, loss=setting.loss)
+    if setting.going_back:
+        run.standing = tuple(fact for fact in run.standing if fact.on_the_way_back)
     session = Session(run, performer, setting, locks)
     _write_run(run, setting, folder.name)
     try:
@@ -214,11 +207,14 @@ def _take_up(session: Session) -> None:
         session.performer.hold(folder.host.role, number)
         for deed in folder.await_unfinished():
             run.note(f"waited for a deed that a killed run had begun on the {folder.host.role}: {deed}")
-    run.doing.kept_too = session.keep
+    run.doing.kept_too, run.doing.let_go = session.keep, session.let_go
     run.before_mark = session.copy
+    if run.loss:
+        what = f"accepted as lost: at most {run.loss.count} write(s) of users"
+        run.deviation(what, "given with the command (--accept-loss)", approver=run.loss.approver)
     if source := run.read(effective(run.plan, Role.SOURCE)):
         run.read(known_people(run.plan, source))
-    mend(run)
+    mend(run, going_back=session.setting.going_back)
 
 
 def end_deeds(session: Session) -> None:
@@ -246,16 +242,29 @@ def _give_back(locks: Sequence[tuple[RunFolder, int]], performer: Performer) -> 
     return problems
 
 
-def finish(session: Session, code: int, cause: str, *, closes: bool) -> None:
-    """Write the verdict with the state of both hosts, what users see and what to type next; copy the record to the hosts."""
+def finish(session: Session, code: int, cause: str, *, whole: bool) -> None:
+    """Write the verdict with the state of both hosts, what users see and what to type next; copy the record to the hosts.
+
+    Of a run that is closed nothing is left on the hosts, nor of what it kept privately here.
+    """
     run = session.run
+    closed = closes(code, whole=whole)
     first = cause.splitlines()[0] if cause else ""
-    text = "every scenario is green" if code == 0 else " · ".join(part for part in (run.state.red, first) if part)
+    said = {0: "every scenario is green", ROLLED_BACK: "the source serves as before"}.get(code)
+    text = said or (first if code == RETIRE_PENDING else " · ".join(part for part in (run.state.red, first) if part))
     earlier = newest_green(session.setting.reports)
     state = state_block(run, session.performer, session.setting.command, code, earlier)
-    run.journal.append("verdict", status=STATUSES.get(code, "red"), text=text or "red", state=state, closes=closes)
+    try:
+        for folder, _ in session.locks if closed else ():
+            folder.remove()
+            session.let_go(folder.host.role)
+    except HarnessError as error:
+        run.note(f"a run folder could not be removed: {str(error).splitlines()[0]}")
+    run.journal.append("verdict", status=STATUSES.get(code, "red"), text=text or "red", state=state, closes=closed)
     try:
         session.copy()
     except HarnessError as error:
         run.note(f"the copy of the record on a host is not up to date: {str(error).splitlines()[0]}")
+    if closed:
+        shutil.rmtree(run.doing.private, ignore_errors=True)
     release(session)

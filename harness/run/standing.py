@@ -30,7 +30,8 @@ BOOTED = 'cat /proc/sys/kernel/random/boot_id; sed "s/.*) //" /proc/1/stat | cut
 class Standing:
     """A fact that stands once the scenario `since` is green, until the mark `until` (or until the run is closed).
 
-    Broken, it unsettles the runbook from the scenario `unsettles` on. `value` reads what is remembered when it begins.
+    Broken, it unsettles the runbook from the scenario `unsettles` on. `value` reads what is remembered when it begins. A rollback
+    undoes what the others stand for: it looks only at those that hold `on_the_way_back` too.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Standing:
     unsettles: str
     look: Callable[[Plan, State], Reading[list[Check]]]
     value: Callable[[Plan], Reading[str]] | None = None
+    on_the_way_back: bool = False
 
 
 def in_force(state: State, standing: tuple[Standing, ...]) -> list[Standing]:
@@ -109,7 +111,7 @@ CONFIGURED = "The dest config differs only in the planned changes"
 DUMPED = "The PostgreSQL dump is complete"
 LAUNCHED = "The dest core starts clean"
 STANDING: tuple[Standing, ...] = (
-    Standing("both hosts have the pinned keys", PINNED, "", PINNED, _pinned),
+    Standing("both hosts have the pinned keys", PINNED, "", PINNED, _pinned, on_the_way_back=True),
     Standing(FROZEN, "The source core is fenced", "", "The source core is stopped", _frozen),
     Standing(SEALED, "What was measured is sealed", "T_start", "What was measured is sealed", _sealed),
     Standing("the dest core is stopped and does not start at boot", INSTALLED, "T_start", INSTALLED, _dest_stopped),

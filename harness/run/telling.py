@@ -10,6 +10,7 @@ from harness.core_api import call
 from harness.deed import Ask, Role
 from harness.errors import HarnessError
 from harness.journal import read
+from harness.run.endings import BACK, GREEN, RETIRE_PENDING, ROLLED_BACK
 from harness.run.fold import key
 
 if TYPE_CHECKING:
@@ -22,24 +23,51 @@ if TYPE_CHECKING:
 HTTP_OK = 200
 ROLLBACK_S = 10.0
 FROZEN_FROM, CUTOVER = 50, 85
+WHICH = frozenset({"--plan", "--live", "--worlds", "--reports", "--hosts", "--core-tree", "--node"})
 
 
 def state_block(run: Run, performer: Performer, command: str, code: int, earlier: Path | None = None) -> list[str]:
     """Return the last lines of a run; what cannot be asked is said to be not known."""
     state = run.state
-    source = f"frozen since {state.marks['T_stop'][11:19]} UTC" if "T_stop" in state.marks else "not frozen"
+    opened = "; users may be there (T_open is marked)" if "T_open" in state.marks and code != ROLLED_BACK else ""
     lines = [
-        f"source  {source}; its core is {_core(performer, Role.SOURCE)}",
-        f"dest    its core is {_core(performer, Role.DEST)}"
-        + ("; users may be there (T_open is marked)" if "T_open" in state.marks else ""),
+        f"source  {_source(state, code)}; its core is {_core(performer, Role.SOURCE)}",
+        f"dest    its core is {_core(performer, Role.DEST)}{opened}",
         f"users   {_users(performer)}",
     ]
-    if state.frozen and "T_open" not in state.marks:
+    if state.frozen and "T_open" not in state.marks and not state.going_back:
         needs = remaining(state, earlier)
         lines.append(f"time    {frozen_time(state, run.plan.change.expected_downtime_s, needs, datetime.now(UTC))}")
-    if code:
-        lines.append(f"next    mend the cause, then type again: {command}")
+    return [*lines, *_next(state, command, code)]
+
+
+def _source(state: State, code: int) -> str:
+    if code == ROLLED_BACK:
+        return "not fenced, as before the run"
+    if state.going_back:
+        return f"on the way back since {state.marks['T_back'][11:19]} UTC"
+    if state.retired:
+        return f"retired at {state.marks['retired'][11:19]} UTC"
+    return f"frozen since {state.marks['T_stop'][11:19]} UTC" if state.frozen else "not frozen"
+
+
+def _next(state: State, command: str, code: int) -> list[str]:
+    """Return what to type next, and how to give up where that is another command."""
+    if code in {GREEN, ROLLED_BACK}:
+        return []
+    if code == RETIRE_PENDING:
+        return [f"next    once the source has drained: {command} --approve retire"]
+    lines = [f"next    mend the cause, then type again: {command}"]
+    if state.numbers and not state.going_back and not state.retired:
+        lines.append(f"or      give up: {_back(command)}")
     return lines
+
+
+def _back(command: str) -> str:
+    """Return the command that rolls back, with the options that say which run it is."""
+    words = command.split()
+    kept = [word for at, word in enumerate(words) if word in WHICH or words[at - 1] in WHICH or word.partition("=")[0] in WHICH]
+    return " ".join([BACK, *kept])
 
 
 def frozen_time(state: State, expected_s: float, needs_s: float | None, now: datetime) -> str:

@@ -99,6 +99,14 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """A person's acceptance that what users wrote on the dest is lost: so many writes at most."""
+
+    count: int
+    approver: str
+
+
+@dataclass(frozen=True, slots=True)
 class Looked:
     """How a look ended, and with which checks."""
 

@@ -57,7 +57,7 @@ def test_a_core_is_moved_end_to_end(rehearsal: Rehearsal) -> None:
     assert {status for name, status in statuses.items() if name not in NOT_APPLICABLE} == {"green"}
     assert len(statuses) == sum(rows(path) for path in (ROOT / "features").glob("[0-9]*.feature"))
     assert [line["step"] for line in rehearsal.lines if line.get("vacuous")] == []
-    assert [line["mark"] for line in rehearsal.lines if line["kind"] == "mark"] == ["T_stop", "T_start", "T_open"]
+    assert [line["mark"] for line in rehearsal.lines if line["kind"] == "mark"] == ["T_stop", "T_start", "T_open", "retired"]
     assert all(
         line["examined"] >= line["minimum"] for line in rehearsal.lines if line["kind"] == "check" and line["outcome"] == "held"
     )

@@ -26,9 +26,19 @@ def test_nothing_is_settled_before_t_stop() -> None:
 
 
 def test_after_t_stop_what_was_green_is_settled_and_what_was_red_is_not() -> None:
-    state = fold([scenario("one", "green"), STOPPED, scenario("two", "green"), scenario("two", "red")])
+    numbered = {"kind": "feature", "feature": "F", "file": "60_f.feature"}
+    state = fold([numbered, scenario("one", "green"), STOPPED, scenario("two", "green"), scenario("two", "red")])
 
     assert (state.settled("F: one"), state.settled("F: two"), state.red) == (True, False, "F: two")
+
+
+def test_what_is_run_by_name_is_settled_only_on_the_way_back_which_begins_once() -> None:
+    lines = [STOPPED, scenario("one", "green")]
+    back = [{"kind": "mark", "mark": "T_back", "time": time} for time in ("02:00", "03:00")]
+
+    assert not fold(lines).settled("F: one")
+    assert fold([*lines, *back]).settled("F: one")
+    assert fold([*lines, *back]).marks["T_back"] == "02:00"
 
 
 def test_a_broken_fact_unsettles_from_its_scenario_on() -> None:

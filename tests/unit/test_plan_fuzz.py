@@ -138,8 +138,9 @@ def _plan_or_problems(text: bytes) -> Plan | tuple[str, ...]:
 def _is_harmless(plan: Plan) -> None:
     content = json.loads(plan.model_dump_json())
     assert all(text.isprintable() for text in _texts(content))
-    commands = content["core"].pop("command")
-    assert all(argv[0][0] != "-" and all(argv) for argv in commands.values())
+    commands, proxy = content["core"].pop("command"), content["source"].pop("proxy")
+    given = [*filter(None, commands.values()), *(proxy[verb] for verb in ("stop", "disable", "status"))]
+    assert all(argv[0][0] != "-" and all(argv) for argv in given)
     free = {content["change"].pop(word) for word in ("title", "operator", "approver")} | set(_texts(content.pop("planned_changes")))
     assert all(text.isprintable() for text in free)
     words = set(_texts(content))

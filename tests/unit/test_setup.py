@@ -111,7 +111,19 @@ def test_make_fails_when_what_it_runs_fails(tree: Path) -> None:
 def test_make_lists_its_targets(tree: Path) -> None:
     listed = [line.split()[1] for line in run(tree, "make").stdout.splitlines()]
 
-    assert listed == ["help", "rehearse", "test", "check", "prove", "prove-words", "prove-kill", "bench", "clean", "lock"]
+    assert listed == [
+        "help",
+        "rehearse",
+        "test",
+        "check",
+        "prove",
+        "prove-words",
+        "prove-kill",
+        "prove-back",
+        "bench",
+        "clean",
+        "lock",
+    ]
 
 
 def test_there_is_nothing_to_clean_before_the_first_set_up(tree: Path) -> None:
