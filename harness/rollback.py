@@ -12,15 +12,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from harness import files, service, verification
+from harness import service, verification
 from harness.check import Check, Witness, equal
-from harness.databases import ENGINES
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, Measured, Role
 from harness.errors import LossNotAccepted
 from harness.resetting import DROP, FILLED
 from harness.roots import data_roots
-from harness.seal import figures
+from harness.seal import figures, measured_again
 from harness.sending import claimed
 from harness.service import control
 
@@ -135,31 +134,12 @@ def measure_again(plan: Plan, source: Config, measured: Mapping[str, Measured]) 
     """
     if not set(measured) - {"seal"}:
         return {"figures": [None, (yield from figures(plan, source))]}
-    found: dict[str, Measured] = {}
-    for wanted in (
-        *(engine.measure(plan, source) for engine in ENGINES.values() if engine.used(source)),
-        files.measure(plan, source),
-    ):
-        yield from _collected(wanted, found)
+    found = yield from measured_again(plan, source)
     return {
         name: [before.digest, found[name].digest if name in found else "not there"]
         for name, before in measured.items()
         if name != "seal"
     }
-
-
-def _collected(act: Act, found: dict[str, Measured]) -> Act:
-    """Pass an act's deeds on, and keep its measurements to ourselves: what was measured at rest stays in the record."""
-    answer: Any = None
-    while True:
-        try:
-            wanted = act.send(answer)
-        except StopIteration:
-            return
-        if isinstance(wanted, Measured):
-            found[wanted.name], answer = wanted, None
-        else:
-            answer = yield wanted
 
 
 def differing(compared: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from harness import files
 from harness.check import Check, Witness, equal
+from harness.databases import ENGINES
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, CommandResult, Measured, Role
 from harness.roots import data_roots
@@ -67,3 +69,26 @@ def is_whole(plan: Plan, config: Config, measured: Mapping[str, Measured]) -> Re
     why = "what was measured may not be what is there now"
     remedy = "type the same command again: it measures first whether anything has changed"
     return equal("seal of the source", Witness.RECORD, expected, observed, len(observed), len(expected), why=why, remedy=remedy)
+
+
+def measured_again(plan: Plan, source: Config) -> Generator[Any, Any, dict[str, Measured]]:
+    """Measure the source as it was measured at rest; returns what is found by name, and writes none of it to the record."""
+    found: dict[str, Measured] = {}
+    engines = (engine.measure(plan, source) for engine in ENGINES.values() if engine.used(source))
+    for act in (*engines, files.measure(plan, source)):
+        yield from _collected(act, found)
+    return found
+
+
+def _collected(act: Act, found: dict[str, Measured]) -> Act:
+    """Pass an act's deeds on, and keep its measurements to ourselves: what was measured at rest stays in the record."""
+    answer: Any = None
+    while True:
+        try:
+            wanted = act.send(answer)
+        except StopIteration:
+            return
+        if isinstance(wanted, Measured):
+            found[wanted.name], answer = wanted, None
+        else:
+            answer = yield wanted

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import files, resetting, seal, service
+from harness import resetting, seal, service
 from harness.check import Outcome
 from harness.configuration import of_source
-from harness.databases import ENGINES
-from harness.deed import Measured, Role
+from harness.deed import Role
 from harness.run.driving import drive
 from harness.run.standing import BOOT, FROZEN, SEALED, SERVES, in_force
 from harness.run.values import Scenario
@@ -76,18 +75,7 @@ def _look_again(run: Run, name: str) -> None:
 def _measure_again(run: Run, cause: str) -> None:
     """Measure the source again beside what was measured at rest, which stays in the record."""
     before, source = run.state.measured, run.read(of_source(run.plan))
-    taken: dict[str, Measured] = {}
-
-    def perform(wanted: object) -> object:
-        if isinstance(wanted, Measured):
-            taken[wanted.name] = wanted
-            return None
-        return run.doing.do(wanted)
-
-    for engine in ENGINES.values():
-        if engine.used(source):
-            drive(engine.measure(run.plan, source), perform)
-    drive(files.measure(run.plan, source), perform)
+    taken = drive(seal.measured_again(run.plan, source), run.doing.do)
     different = sorted(name for name, found in taken.items() if name in before and found.digest != before[name].digest)
     if different:
         _end_epoch(run, f"measured again, the source differs in {', '.join(different)}")
