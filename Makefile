@@ -20,7 +20,7 @@ check: setup ## format, lint, types, layers
 	$(PYTHON) -m mypy
 	$(PYTHON) .venv/bin/lint-imports
 
-prove: setup ## rehearse with every fault and control in turn: red first where declared, or green (about ten minutes)
+prove: setup ## rehearse with every fault and control in turn: red first where declared, or green; what the guide sees of each (about 20 minutes)
 	$(PYTHON) -m tests.prove_red --matrix docs/proof-of-red.md $(ARGS)
 
 prove-words: setup ## empty every step of the runbook in turn: each must be red (about ten minutes)

@@ -9,6 +9,7 @@ as Markdown; a whole one is also kept beside the records, which show it from the
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -18,10 +19,11 @@ from typing import TYPE_CHECKING
 
 from fixtures.faults import FAULTS, caught, keep_proof, named
 from harness.run.session import code_digest
+from tests import guide_list
 from tests.runbook.rehearsing import ROOT, Rehearsal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from fixtures.faults import Caught
     from fixtures.faults.fault import Fault
@@ -35,8 +37,12 @@ Each check of the runbook is worth what it has been seen to catch. `make prove` 
 turn its check red first, with its message; a control, a harmless difference, must turn nothing red.
 {told}
 
-| fault | what is done | after the scenario | red first | its message | as declared |
-|---|---|---|---|---|---|
+The last column is what an operator sees who follows the guide by hand: the same move with the same fault, where no check of ours
+stops it, then the guide's own checks as a literal list (a clean log, the sign-in, recent events, calls that arrive on the dest, the
+documented healthchecks 2 to 4, the list of cores; tests/guide_list.py). "Nothing" is a false pass.
+
+| fault | what is done | after the scenario | red first | its message | as declared | the guide's own checks see |
+|---|---|---|---|---|---|---|
 """
 
 
@@ -48,6 +54,7 @@ class Tried:
     found: Caught
     code: int
     printed: str
+    guide: str = ""
 
     @property
     def as_declared(self) -> bool:
@@ -56,12 +63,19 @@ class Tried:
 
 
 def rehearsed(name: str, folder: Path) -> Tried:
-    """Rehearse with a fault, on fresh hosts that are ended with it."""
-    folder.mkdir()
+    """Rehearse with a fault, on fresh hosts that are ended with it; then once more where only the guide looks."""
+    with fresh(folder / "ours") as ours, fresh(folder / "guide") as theirs:
+        code = ours.run("--fault", name)
+        return Tried(FAULTS[name], caught(ours.lines, name), code, ours.printed, guide_list.verdict(theirs, name))
+
+
+@contextlib.contextmanager
+def fresh(folder: Path) -> Iterator[Rehearsal]:
+    """Give a rehearsal in a folder of its own, ended whatever happens."""
+    folder.mkdir(parents=True)
     rehearsal = Rehearsal(folder)
     try:
-        code = rehearsal.run("--fault", name)
-        return Tried(FAULTS[name], caught(rehearsal.lines, name), code, rehearsal.printed)
+        yield rehearsal
     finally:
         rehearsal.close()
 
@@ -71,7 +85,8 @@ def row(tried: Tried) -> str:
     fault, red = tried.fault, tried.found.first_red
     when = fault.after if fault.once_green else f"{fault.after} (its act)"
     first = f"{red.scenario}: {red.check}" if red else "nothing (a control)" if fault.red is None else "nothing"
-    cells = (fault.name, fault.text, when, first, shortened(red.message) if red else "", "yes" if tried.as_declared else "**no**")
+    declared = "yes" if tried.as_declared else "**no**"
+    cells = (fault.name, fault.text, when, first, shortened(red.message) if red else "", declared, tried.guide)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -80,7 +95,7 @@ def as_kept(tried: Tried) -> dict[str, object]:
     fault, red = tried.fault, tried.found.first_red
     first, message = (f"{red.scenario}: {red.check}", shortened(red.message)) if red else ("", "")
     about = {"fault": fault.name, "text": fault.text, "after": fault.after, "red": first, "message": message}
-    return {**about, "as_declared": tried.as_declared}
+    return {**about, "as_declared": tried.as_declared, "guide": tried.guide}
 
 
 def shortened(message: str) -> str:
@@ -93,23 +108,24 @@ def told(tried: Sequence[Tried]) -> str:
     """Return the outcome in a sentence."""
     faults, controls = [one for one in tried if one.fault.red], [one for one in tried if one.fault.red is None]
     good = [sum(one.as_declared for one in group) for group in (faults, controls)]
-    return f"{good[0]} of {len(faults)} faults red first as declared, {good[1]} of {len(controls)} controls green."
+    unseen = sum(one.guide == guide_list.NOTHING for one in faults)
+    said = f"{good[0]} of {len(faults)} faults red first as declared, {good[1]} of {len(controls)} controls green."
+    return f"{said} The guide's own checks see nothing of {unseen} of these faults."
 
 
 def baseline(folder: Path) -> None:
-    """Rehearse without a fault; ends the program when that is not green."""
-    folder.mkdir()
-    rehearsal = Rehearsal(folder)
-    try:
-        if rehearsal.run():
-            raise SystemExit(f"the baseline is not green:\n{rehearsal.printed}")
-    finally:
-        rehearsal.close()
+    """Rehearse without a fault; ends the program when that is not green, or when the guide's checks see anything."""
+    with fresh(folder / "ours") as ours, fresh(folder / "guide") as theirs:
+        if ours.run():
+            raise SystemExit(f"the baseline is not green:\n{ours.printed}")
+        if (seen := guide_list.verdict(theirs, "")) != guide_list.NOTHING:
+            raise SystemExit(f"the guide's own checks are not green without a fault: {seen}\n{theirs.printed}")
 
 
 def _try(name: str, top: Path) -> Tried:
     tried = rehearsed(name, top / name)
-    sys.stdout.write(f"{'as declared    ' if tried.as_declared else 'NOT AS DECLARED'} {name}: {tried.found.first_red}\n")
+    declared = "as declared    " if tried.as_declared else "NOT AS DECLARED"
+    sys.stdout.write(f"{declared} {name}: {tried.found.first_red}; the guide sees: {tried.guide}\n")
     if not tried.as_declared:
         sys.stdout.write(tried.printed[-3000:])
     sys.stdout.flush()
