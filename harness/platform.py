@@ -29,11 +29,3 @@ def row_has_address(config: Config) -> Reading[Check]:
     rows = yield Query(config.login(Role.DEST), "SELECT value FROM platform_kv WHERE key = %s", (f"core-info/{config['core.id']}",))
     observed = [json.loads(value).get("ip") for (value,) in rows]
     return equal("address in the core's row", Witness.SQL, [config["core.ip"]], observed, len(rows))
-
-
-def is_whole(config: Config, via: Role | str) -> Reading[Check]:
-    """Look at the core's own platform integrity check; it answers 200 with errors too, so the lists are read."""
-    answer = yield Ask(call("GET", "/system/check-platform-integrity", token=Secret(str(config["auth.adminAccessKey"])), via=via))
-    checks = answer.json().get("checks", [])
-    errors = [error for check in checks for error in check.get("errors", [])]
-    return equal("errors of the platform's integrity check", Witness.API, 0, len(errors), len(checks), 2)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
@@ -53,7 +54,8 @@ def emptied(text: str, folder: Path) -> Tried:
 def used(text: str) -> bool:
     """Whether a step stands in a numbered feature (reset_dest and others are run by name, and tested by themselves)."""
     lines = [line.strip() for path in (ROOT / "features").glob("[0-9]*.feature") for line in path.read_text().splitlines()]
-    steps = [line.partition(" ")[2].replace("<engine>", "PostgreSQL").replace("<path>", "API") for line in lines]
+    rows = {"<engine>": "PostgreSQL", "<path>": "API", "<credential>": "password"}
+    steps = [reduce(lambda text, name: text.replace(name, rows[name]), rows, line.partition(" ")[2]) for line in lines]
     [parser] = [one.parser for one in step_function_context_registry.values() if name_of(one) == text]
     return any(parser.is_matching(step) for step in steps)
 
