@@ -267,13 +267,14 @@ class CommandResult:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What a server answered; header names are lower case."""
+    """What a server answered; header names are lower case. `certificate_until` is when its certificate ends, as TLS tells it."""
 
     request: HttpRequest
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     seconds: float
+    certificate_until: str = ""
 
     def json(self) -> Any:  # noqa: ANN401 - JSON is any
         """Return the body read as JSON."""

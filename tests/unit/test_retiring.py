@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -155,12 +156,11 @@ def test_only_accounts_that_this_run_has_made_are_deleted() -> None:
         asked: Any = next(deed)
         answer: Any = CommandResult(asked, 0, made.encode(), b"", 0.0)
         found = []
-        try:
+        with contextlib.suppress(StopIteration):
             while request := deed.send(answer):
                 found.append(request.path)
                 answer = HttpAnswer(request, 200, {}, b"{}", 0.0)
-        except StopIteration:
-            return found
+        return found
 
     assert paths("") == []
     assert paths(MADE) == ["/users/verify01"]
