@@ -47,7 +47,7 @@ def _free(role: Role, path: str, kind: str) -> Ask:
 
 
 def room(plan: Plan, roots: Iterable[str], database: str) -> Reading[list[Check]]:
-    """Look for room: on the dest 2.5 times of what arrives (files, dump and database) and inodes for its paths, on the source the dump's."""
+    """Look for room: on the dest 2.5 times of what arrives, in kB and in inodes; on the source for the dump."""
     folders = [f"{root}/" for root in roots]
     tables = int((yield Ask(admin_sql(plan, Role.SOURCE, SIZE, db=database))).text)
     files = yield Ask(Command(Role.SOURCE, ("du", "-skcL", *folders), timeout_s=LONGEST_S))

@@ -61,8 +61,8 @@ def signing_in(plan: Plan, via: Role | str, password: Secret, username: str = ""
 def sign_in(plan: Plan, via: Role | str, password: Secret, username: str = "") -> Generator[Any, Any, HttpAnswer]:
     """Sign in with a password; returns the answer, its token masked from then on."""
     answer: HttpAnswer = yield signing_in(plan, via, password, username)
-    if answer.status == OK:
-        yield Learn((Secret(answer.json()["token"]),))
+    if token := body_of(answer).get("token"):
+        yield Learn((Secret(str(token)),))
     return answer
 
 
