@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # As nginx's ngx_conf_read_token: quotes count at the start of a word only, and a word ends at a blank, `;` or `{` (but for `${`).
 TOKEN = re.compile(
     r"""(?P<blank>\s+|\#[^\n]*)|(?P<mark>[;{}])|(?P<quoted>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"""
-    r"""|(?P<word>(?:\\.|\$\{[^}\s]*\}|[^\s;{\\])+)""",
+    r"""|(?P<word>(?!["'])(?:\\.|\$\{[^}\s]*\}|[^\s;{\\])+)""",
     re.DOTALL,
 )
 DUMPED = re.compile(r"^# configuration file (/[^\n]*):\n", re.MULTILINE)
