@@ -56,9 +56,9 @@ def trust(plan: Plan) -> Act:
     yield from proxy.trust(plan)
 
 
-@then("the dest's proxy takes clients' addresses from the source only")
+@then("the dest's proxy takes clients' addresses from the source only", within_s=proxy.patience_s)
 def trusted(run: Run, plan: Plan) -> None:
-    run.look(proxy.trusted(plan, wanted=True))
+    run.look(proxy.trusts(plan))
 
 
 @when("the dest's trust in the source's proxy is taken away", idempotent=True)
@@ -121,6 +121,6 @@ def back(plan: Plan) -> Act:
     yield from proxy.back(plan)
 
 
-@then("the source's proxy is byte for byte what it was")
+@then("the source's proxy is byte for byte what it was", within_s=proxy.patience_s)
 def is_back(run: Run, plan: Plan) -> None:
     run.look(proxy.is_back(plan))

@@ -38,6 +38,10 @@ mkdir -p -m 700 "$(dirname -- "$1")" &&
 { [ -e "$1" ] || { cp -p -- "$0" "$1.part" && sync "$1.part" && mv -- "$1.part" "$1"; }; }
 """
 
+# When the file's folder was last changed, the time now, and since when each process runs.
+LOADED = 'stat -c %Y -- "$(dirname -- "$(readlink -f -- "$0")")" && date +%s && ps -eo etimes=,args='
+WORKER, ENDING, ROUNDED_S = "nginx: worker process", "shutting down", 2
+
 
 def patience_s(_plan: Plan) -> float:
     """Return how long a reloaded nginx is given until its new workers answer."""
@@ -206,12 +210,24 @@ def back(plan: Plan) -> Act:
     yield from _tested(plan, Role.SOURCE, _put(Role.SOURCE, file, _text(now), f"put {file} back as it was found"))
 
 
-def is_back(plan: Plan) -> Reading[Check]:
-    """Look whether the file is byte for byte what it was before this run; where nothing of it is kept it was never changed."""
+def _loaded(role: Role, path: str) -> Reading[Check]:
+    """Look whether nginx has workers that began after a file was put or removed: what they were told is what is written."""
+    changed, now, *processes = (yield Ask(Command(role, ("sh", "-c", LOADED, path)))).lines
+    rows = [line.split(maxsplit=1) for line in processes]
+    began = [int(now) - int(age) for age, args in rows if args.startswith(WORKER) and ENDING not in args]
+    held = bool(began) and max(began) >= int(changed) - ROUNDED_S
+    told = "begun after the change" if held else "begun before the change" if began else "none runs"
+    why = "nginx goes on as it was told before, whatever is written since"
+    return Check(f"nginx's workers on the {role}", Witness.PROCESSES, "begun after the change", told, held, len(rows), why=why)
+
+
+def is_back(plan: Plan) -> Reading[list[Check]]:
+    """Look whether the file is byte for byte what it was before this run, and loaded; nothing of it kept: it was never changed."""
     kept, now = yield (Ask(_kept(plan)), Ask(_now(plan)))
+    loaded = [(yield from _loaded(Role.SOURCE, part_of(plan).config_file))] if kept.exit == 0 else []
     diff = _diff(_text(kept), _text(now)) if kept.exit == 0 else []
     same = kept.exit != 0 or kept.out == now.out
-    return Check("the source's nginx beside what was kept", Witness.FILES, [], diff, same, len(now.out))
+    return [Check("the source's nginx beside what was kept", Witness.FILES, [], diff, same, len(now.out)), *loaded]
 
 
 # --- the client's address
@@ -245,8 +261,14 @@ def distrust(plan: Plan) -> Act:
     yield replace(Command(Role.DEST, part_of(plan).reload), says="reload the dest's nginx")
 
 
+def trusts(plan: Plan) -> Reading[list[Check]]:
+    """Look whether the dest's nginx takes clients' addresses from the source only, and was told so."""
+    written = yield from trusted(plan, wanted=True)
+    return [written] if written.absent else [written, (yield from _loaded(Role.DEST, part_of(plan).trust_file))]
+
+
 def trusted(plan: Plan, *, wanted: bool) -> Reading[Check]:
-    """Look from whom the dest's nginx takes clients' addresses, where it answers for the public name."""
+    """Look from whom the dest's nginx is to take clients' addresses, where it answers for the public name."""
     tree = nginx.whole(nginx.dumped(_text((yield Ask(_show(plan, Role.DEST))))))
     public = [one for one in nginx.walk(tree) if _is_public(one.directive, plan)]
     inside = [nginx.Placed(one.directive, (*one.around, one.directive)) for one in public]

@@ -239,6 +239,7 @@ class Source:
     text: str
     kept: str | None = None
     refuses: str = ""
+    processes: str = "100\n200\n150 nginx: master process\n5 nginx: worker process\n"
     done: list[str] = field(default_factory=list)
 
     def perform(self, wanted: Any) -> Any:  # noqa: ANN401 - a deed or an observation
@@ -257,6 +258,8 @@ class Source:
             case ("cat", path):
                 there = self.text if path == FILE else self.kept
                 return (0, there) if there is not None else (1, "")
+            case ("sh", "-c", proxy.LOADED, _):
+                return 0, self.processes
             case ("sh", "-c", proxy.KEEP, _, _):
                 self.kept = self.text if self.kept is None else self.kept
                 self.done.append("keep")
@@ -306,20 +309,41 @@ def looked(source: Source, look: Any) -> Check:  # noqa: ANN401 - a look
     return found
 
 
+def outcomes(source: Source, look: Any) -> list[Outcome]:  # noqa: ANN401 - a look
+    return [check.outcome for check in drive(look, source.perform)]
+
+
 def test_the_way_back_puts_the_kept_bytes_back_and_the_diff_shows_what_is_not_so_yet() -> None:
     source = led(Source(INSTALLED))
-    before = looked(source, proxy.is_back(moving()))
+    before = drive(proxy.is_back(moving()), source.perform)[0]
     assert before.outcome is Outcome.NOT_HELD
     assert f"+    server {DEST};" in before.observed
 
     source.done.clear()
     drive(proxy.back(moving()), source.perform)
     assert (source.text, source.done) == (INSTALLED, ["put", "test", "reload"])
-    assert looked(source, proxy.is_back(moving())).outcome is Outcome.HELD
+    assert outcomes(source, proxy.is_back(moving())) == [Outcome.HELD, Outcome.HELD]
+
+
+@pytest.mark.parametrize(
+    ("processes", "outcome"),
+    [
+        ("100\n200\n150 nginx: master process\n100 nginx: worker process", Outcome.HELD),
+        ("100\n200\n150 nginx: master process\n110 nginx: worker process", Outcome.NOT_HELD),
+        ("100\n200\n150 nginx: master process\n90 nginx: worker process is shutting down", Outcome.NOT_HELD),
+        ("100\n200\n150 some other process", Outcome.NOT_HELD),
+    ],
+)
+def test_what_is_written_and_was_not_loaded_is_seen(processes: str, outcome: Outcome) -> None:
+    source = Source(INSTALLED, kept=INSTALLED, processes=processes)
+    assert outcomes(source, proxy.is_back(moving())) == [Outcome.HELD, outcome]
+
+    dest = Source(TRUSTED + DIRECT, processes=processes)
+    assert outcomes(dest, proxy.trusts(moving())) == [Outcome.HELD, outcome]
 
 
 def test_a_proxy_that_was_never_led_to_the_dest_is_as_it_was() -> None:
-    assert looked(Source(INSTALLED), proxy.is_back(moving())).outcome is Outcome.HELD
+    assert outcomes(Source(INSTALLED), proxy.is_back(moving())) == [Outcome.HELD]
 
 
 @pytest.mark.parametrize(
