@@ -42,5 +42,10 @@ Feature: Nothing is touched before everything is known
     Then every name server answers the source's address
     And the public name's answers are kept for the planned time at most
 
+  @by_proxy
+  Scenario: The source can forward to the dest
+    Then the source's proxy can be led to the dest safely
+    And no location of the source's proxy leads elsewhere than to the core
+
   Scenario: A backup of the source exists
     Then a fresh backup of the source exists

@@ -26,6 +26,11 @@ Feature: The source serves again
     And the source core answers as itself
     And the source core starts at boot
 
+  @by_proxy
+  Scenario: The source's proxy leads to the source core, as before
+    When the source's proxy is led back to the source core
+    Then the source's proxy is byte for byte what it was
+
   Scenario: Every name server answers the source's address
     When the public name is pointed back at the source
     Then every name server answers the source's address
@@ -36,6 +41,11 @@ Feature: The source serves again
   Scenario: The verification user is deleted, unless the plan keeps it
     When the verification user is deleted on the source
     Then the verification user is on the source only if it is kept
+
+  @by_proxy
+  Scenario: The dest trusts no other proxy any more
+    When the dest's trust in the source's proxy is taken away
+    Then the dest's proxy takes clients' addresses from nobody
 
   Scenario: The dest is as it was before this run
     When everything that this run made on the dest is removed
