@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.report.steps import text, whole
+from harness.report.steps import figure, text, whole
 from harness.shown import between, seconds
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SAW = {"answered": "answered", "refused": "refused", "wrong host": "answered by the wrong host"}
 NO_CLIENT = "no client"
+OUTAGE = "The outage was no longer than planned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,21 @@ class Saw:
         return seconds(between(self.begun, self.ended) or 0.0)
 
     @property
+    def status(self) -> str:
+        """How it is drawn: users who are refused wait, which is no defect where an outage is planned."""
+        return "waited" if self.outcome == "refused" else self.outcome
+
+    @property
     def said(self) -> str:
         """What it is called in the picture."""
         return f"a client was {SAW.get(self.outcome, self.outcome)} ({self.writes} writes, {self.reads} reads)"
+
+
+def outage_seen(record: Record) -> float | None:
+    """Return the outage in seconds as a client saw it, or None where none saw the whole of it."""
+    turns = [one.evidence for one in record.scenarios if one.title == OUTAGE]
+    looks = [pair.after for turn in turns for pair in turn.pairs if pair.after and isinstance(pair.after.observed, dict)]
+    return next((found for look in looks if (found := figure(look.observed.get("by the client"))) is not None), None)
 
 
 def saw(record: Record) -> tuple[Saw, ...]:

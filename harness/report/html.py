@@ -99,6 +99,7 @@ def _told(record: Record) -> dict[str, Any]:
         "outage": waited,
         "waited": outage_said(waited),
         "client": client.saw(record),
+        "client_waited": client.outage_seen(record),
         "pictures": timeline.pictures(record),
         "reds": summary.reds(record),
         "overview": summary.overview(record),

@@ -161,7 +161,7 @@ def _client(record: Record, scale: _Scale) -> Lane:
     """Return the lane of the clients of the public name: one bar as long as they were answered the same."""
     placed = [(moment(one.begun), moment(one.ended), one) for one in saw(record) if one.outcome != NO_CLIENT]
     bars = [
-        _bar(scale, max(begun, scale.begin), min(ended, scale.end), one.outcome, one.said)
+        _bar(scale, max(begun, scale.begin), min(ended, scale.end), one.status, one.said)
         for begun, ended, one in placed
         if begun and ended and begun <= scale.end and ended >= scale.begin
     ]

@@ -101,7 +101,7 @@ def test_a_client_has_a_lane_only_where_the_record_has_its_lines(story: Story) -
 
     assert lane(drawn(story), "client").bars == (
         Bar(20.0, 40.0, "answered", "a client was answered (8 writes, 1 reads), 8.0 s"),
-        Bar(60.0, 20.0, "refused", "a client was refused (4 writes, 1 reads), 4.0 s"),
+        Bar(60.0, 20.0, "waited", "a client was refused (4 writes, 1 reads), 4.0 s"),
         Bar(90.0, 0.4, "wrong host", "a client was answered by the wrong host (0 writes, 1 reads), 0.0 s"),
         Bar(90.0, 10.0, "answered", "a client was answered (42 writes, 1 reads), 2.0 s"),
     )
