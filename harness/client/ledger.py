@@ -30,6 +30,7 @@ class Answer:
     text: str = ""
     id: str = ""
     why: str = ""
+    client: int = 1
 
     @property
     def by_a_core(self) -> bool:
@@ -75,7 +76,7 @@ def answers(folder: Path, number: int, roles: Mapping[str, str]) -> Iterator[Ans
             if line["kind"] in {"write", "read"}:
                 at = str(line["at"])
                 text, made, why = (str(line.get(name, "")) for name in ("text", "id", "why"))
-                yield Answer(line["t"], line["kind"], line["ok"], roles.get(at, at), text, made, why)
+                yield Answer(line["t"], line["kind"], line["ok"], roles.get(at, at), text, made, why, number)
 
 
 def all_answers(folder: Path, roles: Mapping[str, str]) -> Iterator[Answer]:
@@ -129,7 +130,7 @@ class Seen:
     """What clients saw of an outage; times in seconds since 1970, None where they saw no such thing.
 
     `last` is the last write that was acknowledged up to T_stop, `first` the first one after T_open; `failed` the first and last
-    failure between them. `gap_s` is the longest time without any answer or failure between them: no client was at work.
+    failure between them. `gap_s` is for how long no client was at work between them: one had ended, and no other was begun.
     """
 
     last: float | None
@@ -147,13 +148,13 @@ def seen(found: Sequence[Answer] | Iterable[Answer], stopped: float, opened: flo
     """Return what clients saw of the outage between two marks."""
     last = first = None
     failures: list[float] = []
-    gap, previous = 0.0, None
+    gap, previous = 0.0, Answer(0.0, "", ok=False, client=0)
     for answer in found:
         acknowledged = answer.kind == "write" and answer.ok
         if acknowledged and answer.time <= stopped:
-            last, failures, gap, previous = answer.time, [], 0.0, answer.time
+            last, failures, gap, previous = answer.time, [], 0.0, answer
         elif first is None:
-            gap, previous = max(gap, answer.time - previous) if previous else gap, answer.time
+            gap, previous = gap + (answer.time - previous.time if answer.client > previous.client > 0 else 0.0), answer
             first = answer.time if acknowledged and answer.time > opened else None
             failures = failures if answer.ok else [*failures[:1], answer.time]
     return Seen(last, first, (failures[0], failures[-1]) if failures else None, gap)
