@@ -14,6 +14,8 @@ from harness.verification import KEPT
 if TYPE_CHECKING:
     from harness.run import Run
 
+LEDGER_LOST = "the ledger of an earlier client is not here: what it was told was saved is not looked for"
+
 
 def begin_again(run: Run) -> None:
     """Begin another client where one was at work when an earlier attempt ended, and what it saw is still to be looked at."""
@@ -23,6 +25,8 @@ def begin_again(run: Run) -> None:
         return
     run.begin(SCENARIO)
     run.note("the client of the earlier attempt ended with it: another is begun; between them none was at work")
+    if not ledger.numbers(run.doing.private):
+        run.deviation(LEDGER_LOST, "it stayed on the machine where the run was begun (--adopt)")
     drive(client.begin(run.plan, run.kept(KEPT), run.doing.private), run.doing.do)
     run.end(green=True)
 
