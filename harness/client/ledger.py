@@ -31,6 +31,12 @@ class Answer:
     id: str = ""
     why: str = ""
     client: int = 1
+    took: float = 0.0
+
+    @property
+    def begun(self) -> float:
+        """When it was asked: a core that is stopped at a moment has answered nothing that was asked after it."""
+        return self.time - self.took
 
     @property
     def by_a_core(self) -> bool:
@@ -76,7 +82,7 @@ def answers(folder: Path, number: int, roles: Mapping[str, str]) -> Iterator[Ans
             if line["kind"] in {"write", "read"}:
                 at = str(line["at"])
                 text, made, why = (str(line.get(name, "")) for name in ("text", "id", "why"))
-                yield Answer(line["t"], line["kind"], line["ok"], roles.get(at, at), text, made, why, number)
+                yield Answer(line["t"], line["kind"], line["ok"], roles.get(at, at), text, made, why, number, line.get("took", 0.0))
 
 
 def all_answers(folder: Path, roles: Mapping[str, str]) -> Iterator[Answer]:
@@ -87,7 +93,7 @@ def all_answers(folder: Path, roles: Mapping[str, str]) -> Iterator[Answer]:
 
 def outcome(answer: Answer, stopped: float | None, back: float | None) -> str:
     """Return how an answer is told: a core's is by the wrong host from the source after T_stop (not on the way back)."""
-    frozen = stopped is not None and answer.time > stopped and (back is None or answer.time < back)
+    frozen = stopped is not None and answer.begun > stopped and (back is None or answer.begun < back)
     if answer.by_a_core and (answer.at not in {"source", "dest"} or (answer.at == "source" and frozen)):
         return WRONG
     return ANSWERED if answer.ok else REFUSED
@@ -151,7 +157,7 @@ def seen(found: Sequence[Answer] | Iterable[Answer], stopped: float, opened: flo
     gap, previous = 0.0, Answer(0.0, "", ok=False, client=0)
     for answer in found:
         acknowledged = answer.kind == "write" and answer.ok
-        if acknowledged and answer.time <= stopped:
+        if acknowledged and answer.begun <= stopped:
             last, failures, gap, previous = answer.time, [], 0.0, answer
         elif first is None:
             gap, previous = gap + (answer.time - previous.time if answer.client > previous.client > 0 else 0.0), answer

@@ -2,7 +2,7 @@
 
 It reads and writes under the public name as users' programs do: by addresses that a stub resolver gives it, over verified TLS, by
 connections that are kept alive and made anew when the address changes. Of every answer it writes a line to its ledger:
-{t, kind (write|read), text, ok, id, at, why}; t is when the answer came, in seconds since 1970. Its memory does not grow.
+{t, took, kind (write|read), text, ok, id, at, why}; t is when the answer came, in seconds since 1970. Its memory does not grow.
 """
 
 from __future__ import annotations
@@ -197,18 +197,23 @@ class Client:
             self._answer(caller, "read", "GET", f"/events/{self.newest}")
 
     def _answer(self, caller: Caller, kind: str, method: str, path: str, body: object = None, **more: str) -> Any:  # noqa: ANN401 - JSON is any
+        began = time.time()
         try:
             at, status, raw = caller.send(method, f"/{self.told.user}{path}", body)
             found = json.loads(raw) if status == ANSWERED[kind] else None
             known = {"id": found["event"]["id"]} if found else {"why": str(status)}
         except (OSError, http.client.HTTPException, Unreachable, ValueError, KeyError, TypeError) as error:
-            self._note(kind=kind, ok=False, at="", why=type(error).__name__, **more)
+            self._note(kind=kind, took=_since(began), ok=False, at="", why=type(error).__name__, **more)
             return None
-        self._note(kind=kind, ok=found is not None, at=at, **known, **more)
+        self._note(kind=kind, took=_since(began), ok=found is not None, at=at, **known, **more)
         return found
 
     def _note(self, **line: object) -> None:
         os.write(self._file, json.dumps({"t": round(time.time(), 3), **line}).encode() + b"\n")
+
+
+def _since(began: float) -> float:
+    return round(time.time() - began, 3)
 
 
 def _told_to_end() -> bool:

@@ -85,6 +85,7 @@ def test_answers_alike_are_one_stretch_until_the_next_begins() -> None:
         (write(101, why="503"), None, "refused"),
         (write(101, at="", why="TimeoutError"), None, "refused"),
         (write(99), None, "answered"),
+        (replace(write(101), took=2), None, "answered"),
         (write(101, at="dest"), None, "answered"),
         (write(101, at="198.51.100.7"), None, "wrong host"),
         (write(130), 120, "answered"),
