@@ -36,9 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--waive", action="append", metavar="SCENARIO", help="accept the red facts of a scenario")
     group.addoption("--reason", help="why they are accepted")
     group.addoption("--approver", help="who accepts them, or that writes are lost")
-    group.addoption(
-        "--accept-loss", type=int, metavar="N", help="roll back although at most N writes of users are lost (--approver)"
-    )
+    group.addoption("--accept-loss", type=int, metavar="N", help="accept that at most N writes of users are lost (--approver)")
     group.addoption("--until", metavar="TIME", help="until when (ISO 8601 with time zone)")
 
 

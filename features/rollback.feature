@@ -35,8 +35,11 @@ Feature: The source serves again
     When the public name is pointed back at the source
     Then every name server answers the source's address
 
+  @probe
   Scenario: Users are served by the source
+    When a client writes under the public name once more
     Then the source serves what this run knows of it, under the public name too
+    And the source saves its writes again, and has lost none that it was told was saved
 
   Scenario: The verification user is deleted, unless the plan keeps it
     When the verification user is deleted on the source

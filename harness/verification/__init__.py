@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from harness.verification.account import DEPARTED, KEPT, MADE, Known, absent, departed, sign_in
 from harness.verification.comparing import data_set_served
-from harness.verification.creating import create, delete_account
+from harness.verification.creating import POINTS, STREAM, create, delete_account
 from harness.verification.credentials import CREDENTIALS, WRONG, let_in, refused, refused_for_both, register_again, show
 from harness.verification.health import documented, lasting_token, ready, stronger
 from harness.verification.witnesses import ask_once, attachments_by_two, in_audit, not_in_source_log, three_witnesses
@@ -21,6 +21,8 @@ __all__ = [
     "DEPARTED",
     "KEPT",
     "MADE",
+    "POINTS",
+    "STREAM",
     "WRONG",
     "Known",
     "absent",

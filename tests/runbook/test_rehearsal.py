@@ -70,6 +70,14 @@ def test_a_core_is_moved_end_to_end(rehearsal: Rehearsal) -> None:
         line["examined"] >= line["minimum"] for line in rehearsal.lines if line["kind"] == "check" and line["outcome"] == "held"
     )
 
+    seen = [line for line in rehearsal.lines if line["kind"] == "client"]
+    assert [line["at"] for line in seen if line["outcome"] == "answered"][:1] == ["source"]
+    assert [line["at"] for line in seen if line["outcome"] == "answered"][-1:] == ["dest"]
+    assert {line["outcome"] for line in seen} == {"answered", "refused"}
+    told = {line["name"]: line["observed"] for line in rehearsal.lines if line["kind"] == "check" and line["phase"] == "after"}
+    assert told["acknowledged writes on the dest"]["lost"] == 0
+    assert told["the outage, seconds"]["by the client"] > told["the outage, seconds"]["by the marks"]
+
     report = rehearsal.record / "report.html"
     assert f"report  {report}" in rehearsal.printed
     assert report.stat().st_mode & 0o777 == 0o600
