@@ -146,10 +146,19 @@ def _compared(side: str, answers: Iterable[ledger.Answer], there: Mapping[str, s
     return Check(name, Witness.API, expected, observed, held, told["acknowledged"], why=WHY_LOST, remedy=remedy)
 
 
+def shut(plan: Plan, marks: Mapping[str, str]) -> tuple[float | None, float | None]:
+    """Return from when until when (seconds since 1970) nobody may be answered by a core at the source's address.
+
+    By proxy it is the dest's core that answers there once users are led to it.
+    """
+    forwards = marks.get("T_open") if plan.cutover.strategy == "proxy" else None
+    return moment(marks.get("T_stop")), moment(marks.get("T_back") or forwards)
+
+
 def no_wrong_host(plan: Plan, folder: Path, marks: Mapping[str, str]) -> Check:
     """Check that no core answered a client but the one that served then."""
-    stopped = moment(marks.get("T_stop"))
-    answers = [(one, ledger.outcome(one, stopped, None)) for one in ledger.all_answers(folder, roles(plan))]
+    frozen = shut(plan, marks)
+    answers = [(one, ledger.outcome(one, frozen)) for one in ledger.all_answers(folder, roles(plan))]
     wrong = Counter(one.at for one, outcome in answers if outcome == ledger.WRONG)
     return equal("answers by the wrong host", Witness.API, {}, dict(wrong), len(answers), why=WHY_WRONG)
 
@@ -231,7 +240,7 @@ def saved_again(plan: Plan, source: Config, known: Mapping[str, Any] | None, fol
 def lines(plan: Plan, folder: Path, number: int, marks: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return a client's stretches as the journal tells them."""
     answers = ledger.answers(folder, number, roles(plan))
-    made = ledger.stretches(number, answers, moment(marks.get("T_stop")), moment(marks.get("T_back")))
+    made = ledger.stretches(number, answers, shut(plan, marks))
     return [
         {
             "client": number,

@@ -91,19 +91,20 @@ def all_answers(folder: Path, roles: Mapping[str, str]) -> Iterator[Answer]:
         yield from answers(folder, number, roles)
 
 
-def outcome(answer: Answer, stopped: float | None, back: float | None) -> str:
-    """Return how an answer is told: a core's is by the wrong host from the source after T_stop (not on the way back)."""
-    frozen = stopped is not None and answer.begun > stopped and (back is None or answer.begun < back)
+def outcome(answer: Answer, shut: tuple[float | None, float | None]) -> str:
+    """Return how an answer is told: a core's is by the wrong host from the source while that is `shut`, from when until when."""
+    since, until = shut
+    frozen = since is not None and answer.begun > since and (until is None or answer.begun < until)
     if answer.by_a_core and (answer.at not in {"source", "dest"} or (answer.at == "source" and frozen)):
         return WRONG
     return ANSWERED if answer.ok else REFUSED
 
 
-def stretches(number: int, found: Iterable[Answer], stopped: float | None, back: float | None) -> list[Stretch]:
+def stretches(number: int, found: Iterable[Answer], shut: tuple[float | None, float | None]) -> list[Stretch]:
     """Return a client's answers as stretches; where there are too many, the shortest become part of the one before."""
     made: list[Stretch] = []
     for answer in found:
-        one = outcome(answer, stopped, back)
+        one = outcome(answer, shut)
         last = made[-1] if made else None
         new = Stretch(number, one, answer.time, answer.time, answer.at, int(answer.kind == "write"), int(answer.kind == "read"))
         if last and (last.outcome, last.at) == (one, answer.at):

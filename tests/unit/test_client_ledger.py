@@ -18,7 +18,7 @@ from harness.deed import Ask, HttpAnswer, HttpRequest, Secret
 from harness.errors import Refused
 from harness.run.approving import waivers
 from harness.run.driving import drive
-from tests.plans import plan
+from tests.plans import CONTENT, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ def test_a_ledger_is_read_line_by_line_and_its_torn_end_left_out(tmp_path: Path)
 
 
 def test_answers_alike_are_one_stretch_until_the_next_begins() -> None:
-    assert stretches(1, MOVE, 100, None) == [
+    assert stretches(1, MOVE, (100, None)) == [
         Stretch(1, "answered", 98, 100.2, "source", 2),
         Stretch(1, "refused", 100.2, 101, "source", 1),
         Stretch(1, "refused", 101, 109, "", 1),
@@ -94,13 +94,13 @@ def test_answers_alike_are_one_stretch_until_the_next_begins() -> None:
 def test_a_core_that_answers_on_the_source_after_its_stop_or_elsewhere_is_the_wrong_host(
     answer: Answer, back: float | None, told: str
 ) -> None:
-    assert ledger.outcome(answer, 100, back) == told
+    assert ledger.outcome(answer, (100, back)) == told
 
 
 def test_there_are_only_so_many_stretches_and_no_answer_of_them_is_forgotten() -> None:
     flapping = [write(time / 10, why="503" if time % 2 else "") for time in range(5000)]
 
-    made = stretches(1, flapping, None, None)
+    made = stretches(1, flapping, (None, None))
 
     assert len(made) <= ledger.STRETCHES_AT_MOST
     assert sum(one.writes for one in made) == 5000
@@ -262,3 +262,13 @@ def test_the_journal_is_told_each_stretch(tmp_path: Path) -> None:
         ("answered", "dest", 2),
     ]
     assert (told[0]["from"], told[0]["until"]) == ("1970-01-01T00:01:38.000Z", "1970-01-01T00:01:40.200Z")
+
+
+def test_by_proxy_the_sources_address_is_right_again_once_it_forwards_to_the_dest() -> None:
+    proxy = {"config_file": "/etc/nginx/sites-enabled/core", "ca_file": "/etc/ca.pem"}
+    by_proxy = plan(cutover={**CONTENT["cutover"], "strategy": "proxy", "proxy": proxy})
+
+    assert client.shut(plan(), MARKS) == (100, None)
+    assert client.shut(plan(), MARKS | {"T_back": "1970-01-01T00:02:00Z"}) == (100, 120)
+    assert client.shut(by_proxy, MARKS) == (100, 110)
+    assert client.shut(by_proxy, {}) == (None, None)
