@@ -20,16 +20,16 @@ Feature: The source serves again
     When the source is unfrozen
     Then the source core may start, and its role may sign in
 
+  @by_proxy
+  Scenario: The source's proxy leads to the source core, as before
+    When the source's proxy is led back to the source core
+    Then the source's proxy is byte for byte what it was
+
   Scenario: The source core runs as before
     When the source core is started again
     Then the source core's status is running
     And the source core answers as itself
     And the source core starts at boot
-
-  @by_proxy
-  Scenario: The source's proxy leads to the source core, as before
-    When the source's proxy is led back to the source core
-    Then the source's proxy is byte for byte what it was
 
   Scenario: Every name server answers the source's address
     When the public name is pointed back at the source

@@ -39,7 +39,7 @@ mkdir -p -m 700 "$(dirname -- "$1")" &&
 """
 
 # When the file's folder was last changed, the time now, and since when each process runs.
-LOADED = 'stat -c %Y -- "$(dirname -- "$(readlink -f -- "$0")")" && date +%s && ps -eo etimes=,args='
+LOADED = '{ stat -c %Y -- "$(dirname -- "$(readlink -f -- "$0")")" 2>/dev/null || echo 0; } && date +%s && ps -eo etimes=,args='
 WORKER, ENDING, ROUNDED_S = "nginx: worker process", "shutting down", 2
 
 
@@ -261,9 +261,9 @@ def distrust(plan: Plan) -> Act:
     yield replace(Command(Role.DEST, part_of(plan).reload), says="reload the dest's nginx")
 
 
-def trusts(plan: Plan) -> Reading[list[Check]]:
-    """Look whether the dest's nginx takes clients' addresses from the source only, and was told so."""
-    written = yield from trusted(plan, wanted=True)
+def trusts(plan: Plan, *, wanted: bool) -> Reading[list[Check]]:
+    """Look whether the dest's nginx takes clients' addresses from the source only (or from nobody), and was told so."""
+    written = yield from trusted(plan, wanted=wanted)
     return [written] if written.absent else [written, (yield from _loaded(Role.DEST, part_of(plan).trust_file))]
 
 

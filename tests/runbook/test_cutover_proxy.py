@@ -29,12 +29,9 @@ def test_a_core_is_moved_by_proxy_and_the_name_follows_with_the_retire(rehearsal
     assert {status for name, status in statuses.items() if name not in NOT_BY_PROXY} == {"green"}
     assert [line["step"] for line in rehearsal.lines if line.get("vacuous")] == []
     assert marks(rehearsal) == ["T_stop", "T_start", "T_open", "retired"]
-    [opened] = [line["seq"] for line in rehearsal.lines if line.get("mark") == "T_open"]
-    [reload] = [
-        line["seq"] for line in rehearsal.lines if line.get("says") == "reload the source's nginx" and line["kind"] == "deed"
-    ]
-    moved = [line["seq"] for line in rehearsal.lines if line["kind"] == "deed" and line["deed"].startswith("DNS ")]
-    assert opened < reload < min(moved)
+    seen = [line.get("mark") or line["deed"] for line in rehearsal.lines if line["kind"] in {"mark", "deed"}]
+    moved = next(number for number, what in enumerate(seen) if what.startswith("DNS "))
+    assert seen.index("T_open") < seen.index("reload the source's nginx") < moved < seen.index("stop the source's proxy")
 
 
 def test_with_users_on_the_dest_the_way_back_leads_the_sources_proxy_to_its_own_core_again(rehearsal: Rehearsal) -> None:

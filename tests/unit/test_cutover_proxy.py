@@ -338,8 +338,9 @@ def test_what_is_written_and_was_not_loaded_is_seen(processes: str, outcome: Out
     source = Source(INSTALLED, kept=INSTALLED, processes=processes)
     assert outcomes(source, proxy.is_back(moving())) == [Outcome.HELD, outcome]
 
-    dest = Source(TRUSTED + DIRECT, processes=processes)
-    assert outcomes(dest, proxy.trusts(moving())) == [Outcome.HELD, outcome]
+    for text, wanted in ((TRUSTED + DIRECT, True), (DIRECT, False)):
+        dest = Source(text, processes=processes)
+        assert outcomes(dest, proxy.trusts(moving(), wanted=wanted)) == [Outcome.HELD, outcome]
 
 
 def test_a_proxy_that_was_never_led_to_the_dest_is_as_it_was() -> None:
