@@ -34,3 +34,9 @@ Feature: The dest serves what the source served
 
   Scenario: The platform is as it was
     Then the platform is whole on the dest
+
+  @rqlite
+  Scenario: The platform's rows are those of the source
+    Then the platform's database on the dest answers for certain, and is the core's own
+    And the dest has every row of the platform that was there at rest
+    And the platform's database on the dest is closed to the other host

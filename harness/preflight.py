@@ -11,14 +11,16 @@ from harness.check import Check, Witness, equal
 from harness.core_api import call
 from harness.deed import Ask, Command, PinnedKeys, Role
 from harness.host import python
+from harness.roots import data_roots, why_not
 from harness.sending import claim, claimed, send
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from harness.configuration import Config
     from harness.deed import Act, Reading
     from harness.plan import Plan
+    from harness.roots import DataRoot
 
 SQLITE = "python3's sqlite3"  # its smallest package comes without
 COMMON = ("python3", SQLITE, "rsync", "ssh", "sha256sum", "setpriv", "ps", "ss", "find", "stat", "sync")
@@ -31,6 +33,8 @@ python3 -c 'import sqlite3' 2>/dev/null && echo "python3's sqlite3"; true"""
 OLDEST_POSTGRESQL = 15
 LARGEST_SKEW_S = 1.0
 ROOM = 2.5
+# The last line is the sum of those that are there.
+SIZES = 'for path; do shift; [ ! -e "$path" ] || set -- "$@" "$path"; done; exec du -skc -- "$@"'
 INSTALL_EXCLUDES = ("*__pycache__*", "config/override-config.yml")
 
 
@@ -54,25 +58,30 @@ def core_is_v2(plan: Plan) -> Reading[Check]:
     return Check("version of the source core", Witness.FILES, "2.…", version, version.startswith("2."), 1, remedy=remedy)
 
 
-def source_found(config: Config, roots: Iterable[str]) -> Reading[list[Check]]:
-    """Look whether the data roots that the config names are there and hold something, and the public name serves this core."""
-    checks = []
+def source_found(plan: Plan, config: Config) -> Reading[list[Check]]:
+    """Look whether the data roots that the config names are there, hold something and can be moved, and the name serves it."""
+    roots = data_roots(config)
+    checks = [_can_be_moved(plan, roots)]
     for root in roots:
-        found = yield Ask(Command(Role.SOURCE, ("find", root, "-maxdepth", "2"), exits=(0, 1)))
+        found = yield Ask(Command(Role.SOURCE, ("find", root.path, "-maxdepth", "2"), exits=(0, 1)))
+        paths = len(found.lines)
+        expected, least = ("holds data", 1) if not root.beside else ("a folder, or not there", -1)
         checks.append(
-            Check(
-                f"data root {root}",
-                Witness.FILES,
-                "holds data",
-                f"{len(found.lines)} paths",
-                len(found.lines) > 1,
-                len(found.lines),
-            )
+            Check(f"data root {root.path}", Witness.FILES, expected, f"{paths} paths", paths > least, paths + int(root.beside))
         )
     answer = yield Ask(call("GET", "/reg/service/info"))
     serial = str(answer.json().get("serial")) if answer.status == 200 else f"status {answer.status}"  # noqa: PLR2004 - HTTP OK
     checks.append(equal("serial under the public name", Witness.API, str(config["service.serial"]), serial))
     return checks
+
+
+def _can_be_moved(plan: Plan, roots: Sequence[DataRoot]) -> Check:
+    """Check that no data root holds what is moved otherwise, or stays."""
+    others = [path.rstrip("/") for path in (*plan.core.config_paths, plan.core.app_path, plan.run_folder)]
+    observed = {root.path: said for root in roots if (said := why_not(root, others))}
+    remedy = "let the config name a folder of its own for these data"
+    name = "places of data that cannot be moved"
+    return equal(name, Witness.FILES, {}, observed, len(roots), why="they would be overwritten as a whole", remedy=remedy)
 
 
 def tools_are_there(role: Role) -> Reading[Check]:
@@ -125,7 +134,7 @@ def room_on_dest(plan: Plan, roots: Iterable[str], database: str) -> Reading[Che
         Role.SOURCE, ("psql", "-XqAt", "-d", "postgres", "-v", f"db={database}", "-f", "-"), input=size.encode(), as_user=admin
     )
     tables = int((yield Ask(psql)).text)
-    files = yield Ask(Command(Role.SOURCE, ("du", "-skc", *roots), timeout_s=3600.0))
+    files = yield Ask(Command(Role.SOURCE, ("sh", "-c", SIZES, "sizes", *roots), timeout_s=3600.0))
     arrives = tables + int(files.lines[-1].split()[0])
     places = [plan.run_folder, *roots]
     free = [int(answer.text.split()[3]) for answer in (yield tuple(_kilobytes(Role.DEST, place) for place in places))]
@@ -151,7 +160,8 @@ def nothing_overwritten(plan: Plan, roots: Iterable[str], database: str) -> Read
     admin = plan.databases.postgresql.admin.system_user
     asked = Command(Role.DEST, ("psql", "-XqAt", "-d", "postgres", "-c", "SELECT datname FROM pg_database"), as_user=admin)
     databases = (yield Ask(asked)).lines
-    strange = [path for path in filled if f"path {path}" not in mine]
+    own = [thing.removeprefix("path ") for thing in mine if thing.startswith("path ")]
+    strange = [path for path in filled if not any(path == one or path.startswith(f"{one}/") for one in own)]
     strange_database = [name for name in databases if name == database and f"database {name}" not in mine]
     remedy = "this dest holds a core's data already: choose an empty one, or move them away yourself"
     return [
