@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from harness import service, verification
+from harness import booting, service, verification
 from harness.check import Check, Witness, equal
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, Measured, Role
@@ -167,12 +167,12 @@ def changed(name: str) -> str:
 # --- the source serves
 
 
-def unfreeze(plan: Plan, source: Config) -> Act:
-    """Let the core's role sign in again, take the fence away, and let the core start at boot."""
+def unfreeze(plan: Plan, source: Config, at_boot: str | None) -> Act:
+    """Let the core's role sign in again, take the fence away, and let the core start at boot as it did before."""
     opened = admin_sql(plan, Role.SOURCE, CAN_SIGN_IN, role_name=source.login(Role.SOURCE).user)
     yield replace(opened, says="the core's role may sign in to the source's database again")
     yield replace(control(plan).unfence(Role.SOURCE), says="take the source core's fence away")
-    yield replace(control(plan).enable(Role.SOURCE), says="the source core starts at boot")
+    yield from booting.restore(plan, at_boot)
 
 
 def not_fenced(plan: Plan, source: Config) -> Reading[list[Check]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness import booting, preflight, seal, service, verification
 from harness import platform as listing
-from harness import preflight, seal, service, verification
 from harness.deed import Role
 from steps.words import given, then, when
 
@@ -39,7 +39,9 @@ def same_version(run: Run, plan: Plan) -> None:
 
 
 @when("the source core is stopped", idempotent=True, mark_after="T_stop")
-def stop(plan: Plan) -> Act:
+def stop(run: Run, plan: Plan) -> Act:
+    if run.read(booting.noted(plan)) is None:
+        yield from booting.note(plan)
     yield from service.stop(plan)
 
 

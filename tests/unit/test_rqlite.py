@@ -114,7 +114,7 @@ class Failing(BaseHTTPRequestHandler):
 
     body = b""
 
-    def do_POST(self) -> None:  # noqa: N802 - the server calls it by this name
+    def do_POST(self) -> None:
         """Answer."""
         self.send_response(200)
         self.end_headers()
