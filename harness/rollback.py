@@ -2,8 +2,9 @@
 
 Before T_open nothing can be lost: nobody but us was on the dest. After it, what users wrote there is counted, and lost only if a
 person has accepted so much. Counted are the rows that carry their time (events, streams, accesses, webhooks, passwords, account
-fields; made, changed or deleted), and by how many the users and the series' points differ from what was measured at rest. Not
-counted: sign-ins, and what was both made and removed for good after T_open.
+fields; made, changed or deleted), and by how many the users and the series' points differ from what was measured at rest. A sign-in
+is counted with the accesses: it writes its app's personal access anew. Not counted: what was both made and removed for good after
+T_open, sessions that were only prolonged, and rows of the platform (they follow from accounts and accesses, which are).
 """
 
 from __future__ import annotations
