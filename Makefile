@@ -1,6 +1,7 @@
 # Each target says what it does: `make` lists them.
 PYTHON := .venv/bin/python
 ARGS ?=
+CUTOVER ?= dns
 
 .DEFAULT_GOAL := help
 .PHONY: help rehearse test check prove prove-words prove-kill prove-back bench clean lock setup
@@ -8,8 +9,8 @@ ARGS ?=
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-rehearse: setup ## move a core between two disposable hosts of this machine (ARGS="--fault NAME", "--fresh")
-	$(PYTHON) -m pytest features/ $(ARGS)
+rehearse: setup ## move a core between two disposable hosts of this machine (CUTOVER=proxy, ARGS="--fault NAME", "--fresh")
+	$(PYTHON) -m pytest features/ --cutover $(CUTOVER) $(ARGS)
 
 test: setup ## run the tests (ARGS="-k lasting")
 	$(PYTHON) -m pytest tests/ $(ARGS)

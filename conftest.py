@@ -25,6 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--core-tree", type=Path, metavar="DIR", help="rehearse with a real core: a native checkout, built")
     group.addoption("--node", type=Path, metavar="BIN", help="the node that runs it")
     group.addoption("--rqlited", type=Path, metavar="BIN", help="keep the core's platform in rqlite: the rqlited that does it")
+    group.addoption("--cutover", choices=("dns", "proxy"), default="dns", help="how a rehearsal's users are led to the dest")
     group.addoption("--scale", default="1", help="how much new hosts' source has: N times 20 people with 2,000 events, or small")
     group.addoption("--worlds", type=Path, default=ROOT / ".rehearsal", help="where rehearsal hosts lie")
     group.addoption("--reports", type=Path, default=ROOT / "reports", help="where the record goes")
@@ -36,9 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--waive", action="append", metavar="SCENARIO", help="accept the red facts of a scenario")
     group.addoption("--reason", help="why they are accepted")
     group.addoption("--approver", help="who accepts them, or that writes are lost")
-    group.addoption(
-        "--accept-loss", type=int, metavar="N", help="roll back although at most N writes of users are lost (--approver)"
-    )
+    group.addoption("--accept-loss", type=int, metavar="N", help="accept that at most N writes of users are lost (--approver)")
     group.addoption("--until", metavar="TIME", help="until when (ISO 8601 with time zone)")
 
 

@@ -22,12 +22,17 @@ Feature: Nothing is touched before everything is known
     Then the source has the tools this move needs
     And the dest has the tools this move needs
     And the dest's PostgreSQL can take what the source's writes
+    And the dest has what runs the source's core
 
   Scenario: The clocks agree
     Then both clocks agree with ours
 
-  Scenario: The dest has room for what arrives
-    Then the dest has room for what arrives
+  Scenario: Both hosts have room
+    Then there is room for what arrives on the dest, and for the dump on the source
+
+  Scenario: The dest can keep what arrives
+    Then the dest sorts texts as the source's database does
+    And the dest's file system keeps what the core writes beside previews
 
   Scenario: The dest holds nothing that this move would overwrite
     Then nothing on the dest would be overwritten
@@ -37,11 +42,16 @@ Feature: Nothing is touched before everything is known
     And nothing listens on the dest core's ports
 
   Scenario: The dest has a certificate for the public name
-    Then the dest has a valid certificate for the public name
+    Then the dest has a certificate for the public name that is good for a week
 
   Scenario: The public name can move quickly
     Then every name server answers the source's address
     And the public name's answers are kept for the planned time at most
+
+  @by_proxy
+  Scenario: The source can forward to the dest
+    Then the source's proxy can be led to the dest safely
+    And no location of the source's proxy leads elsewhere than to the core
 
   Scenario: A backup of the source exists
     Then a fresh backup of the source exists

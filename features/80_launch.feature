@@ -19,21 +19,43 @@ Feature: The dest serves what the source served
     Then the dest serves the verification data set
     And the health check token is accepted by the dest and does not expire
 
-  @probe
-  Scenario: The password from before still works
-    When the verification user signs in on the dest with the right password
-    Then the sign-in is accepted
+  Scenario: Every attachment has its row and its file
+    Then every attachment on the dest has its row and its file, or is amiss as on the source
 
   @probe
-  Scenario: A wrong password is still refused
-    When the verification user signs in on the dest with a wrong password
-    Then the sign-in is refused
+  Scenario Outline: The <credential> from before still works
+    When the <credential> is shown to the dest
+    Then it is let in
 
-  Scenario: A token that nobody has is still refused
-    Then a token that nobody has is refused by the dest
+    Examples:
+      | credential     |
+      | password       |
+      | personal token |
+      | shared token   |
+      | app token      |
+      | readToken link |
+
+  @probe
+  Scenario Outline: The <credential> is still refused
+    When the <credential> is shown to the dest
+    Then it is refused for what it is
+
+    Examples:
+      | credential                 |
+      | wrong password             |
+      | unknown token              |
+      | revoked token              |
+      | password of a deleted user |
+      | readToken link of nobody   |
 
   Scenario: The platform is as it was
-    Then the platform is whole on the dest
+    Then the platform's own checks find on the dest what they found on the source
+    And the platform counts its users as its rows do
+
+  @probe
+  Scenario: An e-mail address still belongs to one account
+    When an account with the same name and e-mail address is registered on the dest
+    Then it is refused for both
 
   @rqlite
   Scenario: The platform's rows are those of the source

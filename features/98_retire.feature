@@ -2,9 +2,15 @@
 Feature: The source is retired
   A person's own yes is asked for, not before the drain time has passed since users were led to the dest.
   The source's data stay where they are: erasing the host is for its owner, once it is not kept any longer.
+  By proxy the source is the door until now: the public name moves first, and the source's proxy is stopped once it is drained.
 
   Background:
     Given the source is frozen
+
+  @gate @by_proxy
+  Scenario: The public name leads to the dest without the source
+    When the public name is led past the source
+    Then every name server answers the dest's address
 
   Scenario: Nobody comes to the source any more
     Then nobody is connected to the source's public port
@@ -15,6 +21,11 @@ Feature: The source is retired
     When the source's proxy is stopped for good
     Then nothing listens on the source's public port
     And the source's proxy does not start at boot
+
+  @by_proxy
+  Scenario: The dest trusts no other proxy any more
+    When the dest's trust in the source's proxy is taken away
+    Then the dest's proxy takes clients' addresses from nobody
 
   Scenario: No copy of users' data lies about
     When the dumps are removed

@@ -20,6 +20,11 @@ Feature: The source serves again
     When the source is unfrozen
     Then the source core may start, and its role may sign in
 
+  @by_proxy
+  Scenario: The source's proxy leads to the source core, as before
+    When the source's proxy is led back to the source core
+    Then the source's proxy is byte for byte what it was
+
   Scenario: The source core runs as before
     When the source core is started again
     Then the source core's status is running
@@ -30,12 +35,20 @@ Feature: The source serves again
     When the public name is pointed back at the source
     Then every name server answers the source's address
 
+  @probe
   Scenario: Users are served by the source
+    When a client writes under the public name once more
     Then the source serves what this run knows of it, under the public name too
+    And the source saves its writes again, and has lost none that it was told was saved
 
   Scenario: The verification user is deleted, unless the plan keeps it
     When the verification user is deleted on the source
     Then the verification user is on the source only if it is kept
+
+  @by_proxy
+  Scenario: The dest trusts no other proxy any more
+    When the dest's trust in the source's proxy is taken away
+    Then the dest's proxy takes clients' addresses from nobody
 
   Scenario: The dest is as it was before this run
     When everything that this run made on the dest is removed

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -46,12 +47,20 @@ def by_socket(path: Path, timeout_s: float) -> socket.socket:
     return connection
 
 
-def _pool_for(dial: Callable[[], socket.socket]) -> type[HTTPSConnectionPool]:
-    """Return a connection pool whose connections lead where `dial` leads; name, SNI and verification stay the URL's."""
+def _pool_for(dial: Callable[[], socket.socket], seen: list[str]) -> type[HTTPSConnectionPool]:
+    """Return a connection pool whose connections lead where `dial` leads; name, SNI and verification stay the URL's.
+
+    When the verified certificates end is appended to `seen`.
+    """
 
     class Dialled(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
             return dial()
+
+        def connect(self) -> None:
+            super().connect()
+            shown = self.sock.getpeercert() if isinstance(self.sock, ssl.SSLSocket) else None
+            seen.append(str((shown or {}).get("notAfter", "")))
 
     class Pool(HTTPSConnectionPool):
         ConnectionCls = Dialled
@@ -62,11 +71,12 @@ def _pool_for(dial: Callable[[], socket.socket]) -> type[HTTPSConnectionPool]:
 class _Adapter(requests.adapters.HTTPAdapter):
     def __init__(self, dial: Callable[[], socket.socket]) -> None:
         self._dial = dial
+        self.seen: list[str] = []
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - requests' signature
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"https": _pool_for(self._dial)}
+        self.poolmanager.pool_classes_by_scheme = {"https": _pool_for(self._dial, self.seen)}
 
 
 def _value(value: str | Secret) -> str:
@@ -79,7 +89,8 @@ def send(request: HttpRequest, public_url: str, ca_file: str | None, dial: Calla
     headers = {name: _value(value) for name, value in request.headers.items()}
     with requests.Session() as session:
         session.trust_env = False
-        session.mount("https://", _Adapter(dial))
+        adapter = _Adapter(dial)
+        session.mount("https://", adapter)
         url = public_url.rstrip("/") + request.path
         try:
             answer = session.request(
@@ -96,7 +107,7 @@ def send(request: HttpRequest, public_url: str, ca_file: str | None, dial: Calla
             cause = _cause(error).replace(request.path, request.shown_path)
             raise Unreachable(f"{public_url} by {request.via}", f"asking {request}", cause) from None
     lower = {name.lower(): value for name, value in answer.headers.items()}
-    return HttpAnswer(request, answer.status_code, lower, answer.content, time.monotonic() - began)
+    return HttpAnswer(request, answer.status_code, lower, answer.content, time.monotonic() - began, *adapter.seen[-1:])
 
 
 def _cause(error: BaseException) -> str:

@@ -1,8 +1,7 @@
 """Deeds, observations and their results as values, and how they are shown.
 
 A deed changes something: a Command on a host, an HttpRequest, a DnsUpdate. An observation asks and changes nothing:
-it is an Ask around a read-only Command or HttpRequest, a Query of a database or a Resolve of a name. Acts yield deeds, looks
-yield observations; only the machinery of harness.run performs them.
+it is an Ask around a read-only Command or HttpRequest, a Query of a database, a Resolve of a name. Only harness.run performs them.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from harness.client_deeds import AskClient, BeginClient, EndClient
 from harness.masking import MASK
 from harness.tails import cleaned
 
@@ -267,13 +267,14 @@ class CommandResult:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What a server answered; header names are lower case."""
+    """What a server answered; header names are lower case. `certificate_until` is when its certificate ends, as TLS tells it."""
 
     request: HttpRequest
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     seconds: float
+    certificate_until: str = ""
 
     def json(self) -> Any:  # noqa: ANN401 - JSON is any
         """Return the body read as JSON."""
@@ -290,10 +291,10 @@ class DnsAnswer:
     ttl: int
 
 
-Deed = Command | HttpRequest | DnsUpdate | OperatorDeed
-Observation = Ask | Query | Resolve | Compare | PinnedKeys
+Deed = Command | HttpRequest | DnsUpdate | OperatorDeed | BeginClient | EndClient
+Observation = Ask | Query | Resolve | Compare | PinnedKeys | AskClient
 Aside = Learn | Keep | Measured
-Result = CommandResult | HttpAnswer | DnsAnswer | Differences | list[tuple[Any, ...]] | None
+Result = CommandResult | HttpAnswer | DnsAnswer | Differences | list[tuple[Any, ...]] | bool | None
 T = TypeVar("T")
 # What was yielded is answered by its result, a tuple (done side by side) by a list; what an act returns its own Then lines read.
 Act = Generator[Deed | Aside | tuple[Deed, ...], Any, Any]

@@ -15,6 +15,7 @@ mark      mark (T_stop|T_start|T_open)
 gate      scenario, approved, by
 fact      name, from or until: a standing fact begins or ends
 note      text
+client    client (its number), outcome (answered|refused|wrong host), at (who answered), from, until, writes, reads
 digest    name, role, digest, examined: a measurement taken at rest (fingerprint of a table, manifest of a data root)
 verdict   status (green|red|refused), text, state (the lines of the state block)
 """

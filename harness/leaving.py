@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING
 
 from harness.check import Check, Witness, equal
 from harness.core_api import call
-from harness.deed import Ask, Command, Role, Secret
-from harness.errors import DeedFailed
+from harness.deed import Ask, Command, Role
 from harness.sending import claimed
-from harness.verification import MADE
+from harness.verification import DEPARTED, MADE, delete_account, departed
 
 if TYPE_CHECKING:
     from harness.configuration import Config
     from harness.deed import Act, Reading
     from harness.plan import Plan
 
-GONE = 404
-DELETED = 200
+MADE_THERE = 'cat "$0" 2>/dev/null || true'
 AUTHORISED = "cat ~/.ssh/authorized_keys 2>/dev/null || true"
 FORBID = (
     'file=~/.ssh/authorized_keys; [ -f "$file" ] || exit 0; umask 077; grep -vF -- "$0" "$file" > "$file.part" || [ $? = 1 ] '
@@ -55,25 +53,41 @@ def key_is_gone(plan: Plan) -> Reading[list[Check]]:
 
 
 def delete_user(plan: Plan, config: Config, via: Role) -> Act:
-    """Delete the verification user through the API with the core's admin key; raises DeedFailed when the core refuses."""
-    path, token = f"/users/{plan.verification_user.username}", Secret(str(config["auth.adminAccessKey"]))
-    answer = yield call("DELETE", path, token=token, via=via)
-    if answer.status not in {DELETED, GONE}:
-        raise DeedFailed(f"DELETE {path} by the {via}: answered {answer.status}", answer)
+    """Delete the verification user through the API with the core's admin key, and the account that should be deleted already.
 
-
-def user_is_gone(plan: Plan, via: Role) -> Reading[Check]:
-    """Look whether the core still knows the verification user; kept by the plan, or not made by this run, it is left as it is."""
+    Raises DeedFailed when the core refuses. What this run has not made is left alone (the run folder is there until the end).
+    """
+    made = yield Command(Role.SOURCE, ("sh", "-c", MADE_THERE, f"{plan.run_folder}/made"), says="read what this run has made")
     user = plan.verification_user
-    made = MADE in (yield from claimed(plan, Role.SOURCE))
-    answer = yield Ask(call("GET", f"/reg/{user.username}/check_username", via=via))
+    names = {} if user.keep else {MADE: user.username}
+    for thing, name in {**names, DEPARTED: departed(plan)}.items():
+        if thing in made.lines:
+            yield from delete_account(name, config, via)
+
+
+def user_is_gone(plan: Plan, via: Role) -> Reading[list[Check]]:
+    """Look whether the core still knows the verification user; kept by the plan, or not made by this run, it is left as it is.
+
+    The account that was made and deleted before the move is looked for too, where this run has made it.
+    """
+    user = plan.verification_user
+    mine = yield from claimed(plan, Role.SOURCE)
+    checks = [(yield from _account_is_gone(user.username, via, made=MADE in mine, keep=user.keep))]
+    if DEPARTED in mine:
+        checks.append((yield from _account_is_gone(departed(plan), via, made=True, keep=False)))
+    return checks
+
+
+def _account_is_gone(username: str, via: Role, *, made: bool, keep: bool) -> Reading[Check]:
+    name = f"the account {username} on the {via}"
+    answer = yield Ask(call("GET", f"/reg/{username}/check_username", via=via))
     known = answer.json().get("reserved")
     observed = {True: "there", False: "gone"}.get(known, f"status {answer.status}")
-    if not made or user.keep:
+    if not made or keep:
         expected = "left as it is: " + ("the plan keeps it" if made else "not made by this run")
-        return Check(f"the verification user on the {via}", Witness.API, expected, observed, isinstance(known, bool), 1)
+        return Check(name, Witness.API, expected, observed, isinstance(known, bool), 1)
     why = "an account that nobody needs any more has a password and tokens that somebody may know"
-    return equal(f"the verification user on the {via}", Witness.API, "gone", observed, why=why)
+    return equal(name, Witness.API, "gone", observed, why=why)
 
 
 def removal(role: Role, folder: str) -> Command:

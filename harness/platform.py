@@ -36,11 +36,3 @@ def row_has_address(config: Config) -> Reading[Check]:
         rows = [json.loads(value) for (value,) in found]
     observed = [row.get("ip", NONE) for row in rows]
     return equal("address in the core's row", Witness.SQL, [config.get("core.ip") or NONE], observed, len(rows))
-
-
-def is_whole(config: Config, via: Role | str) -> Reading[Check]:
-    """Look at the core's own platform integrity check; it answers 200 with errors too, so the lists are read."""
-    answer = yield Ask(call("GET", "/system/check-platform-integrity", token=Secret(str(config["auth.adminAccessKey"])), via=via))
-    checks = answer.json().get("checks", [])
-    errors = [error for check in checks for error in check.get("errors", [])]
-    return equal("errors of the platform's integrity check", Witness.API, 0, len(errors), len(checks), 2)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness import probing, verification
+from harness.deed import Role
 from steps.words import given, then, when
 
 if TYPE_CHECKING:
-    from harness.deed import Act, Role
+    from harness.deed import Act
     from harness.plan import Plan
     from harness.recording.nouns import Core
     from harness.run import Run
 
 
 @when("the verification user is created on the source", idempotent=True)
-def create(plan: Plan) -> Act:
-    yield from verification.create(plan)
+def create(plan: Plan, source: Core) -> Act:
+    yield from verification.create(plan, source.config)
 
 
 @given("the {role:Role} serves the verification data set")
@@ -35,22 +36,17 @@ def lasting_token(run: Run, plan: Plan, role: Role) -> None:
     run.look(verification.lasting_token(plan, run.kept(verification.KEPT), role))
 
 
-@when("the verification user signs in on the {role:Role} with the right password")
-def sign_in(plan: Plan, role: Role) -> Act:
-    return (yield from verification.sign_in(plan, role, plan.verification_user.password.read()))
+@when("the {credential:Credential} is shown to the {role:Role}")
+def show(run: Run, plan: Plan, credential: str, role: Role) -> Act:
+    return (yield from verification.show(plan, run.kept(verification.KEPT), role, credential))
 
 
-@when("the verification user signs in on the {role:Role} with a wrong password")
-def sign_in_wrongly(plan: Plan, role: Role) -> Act:
-    return (yield from verification.sign_in(plan, role, verification.WRONG))
+@then("it is let in")
+def let_in(run: Run) -> None:
+    run.check(verification.let_in(run.result, run.kept(verification.KEPT)))
 
 
-@then("the sign-in is accepted")
-def accepted(run: Run) -> None:
-    run.check(verification.accepted(run.result))
-
-
-@then("the sign-in is refused")
+@then("it is refused for what it is")
 def refused(run: Run) -> None:
     run.check(verification.refused(run.result))
 
@@ -70,11 +66,41 @@ def nowhere(run: Run, plan: Plan, source: Core) -> None:
     run.look(probing.nowhere(plan, source.config, run.result))
 
 
-@then("a token that nobody has is refused by the {role:Role}")
-def wrong_token(run: Run, plan: Plan, role: Role) -> None:
-    run.look(verification.wrong_token_refused(plan, role))
+@then("the documented health checks pass")
+def documented(run: Run, plan: Plan) -> None:
+    run.look(verification.documented(plan, run.kept(verification.KEPT)))
 
 
-@then("the documented health checks pass, and their stronger forms")
-def healthchecks(run: Run, plan: Plan) -> None:
-    run.look(verification.documented_healthchecks(plan, run.kept(verification.KEPT)))
+@then("the stronger health checks pass")
+def stronger(run: Run, plan: Plan) -> None:
+    run.look(verification.stronger(plan, run.kept(verification.KEPT)))
+
+
+@when("the verification user asks for what nobody else asks for")
+def ask_once(run: Run, plan: Plan) -> Act:
+    return (yield from verification.ask_once(plan, run.kept(verification.KEPT)))
+
+
+@then("the request is in the dest's audit")
+def in_audit(run: Run, plan: Plan, dest: Core) -> None:
+    run.look(verification.in_audit(plan, dest.config, Role.DEST, run.result, expected=True))
+
+
+@then("the request is not in the source's audit")
+def not_in_audit(run: Run, plan: Plan, source: Core) -> None:
+    run.look(verification.in_audit(plan, source.config, Role.SOURCE, run.result, expected=False))
+
+
+@then("the source's proxy has not seen the request")
+def not_seen(run: Run, plan: Plan) -> None:
+    run.look(verification.not_in_source_log(plan, run.result))
+
+
+@then("rows, files and the API tell the same attachments of the verification user")
+def three_witnesses(run: Run, plan: Plan, dest: Core) -> None:
+    run.look(verification.three_witnesses(plan, dest.config, run.kept(verification.KEPT)))
+
+
+@then("every attachment on the dest has its row and its file, or is amiss as on the source")
+def attachments(run: Run, plan: Plan, source: Core, dest: Core) -> None:
+    run.look(verification.attachments_by_two(plan, source.config, dest.config))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import booting, preflight, seal, service, verification
+from harness import booting, own_checks, preflight, seal, service, verification
 from harness import platform as listing
 from harness.deed import Role
 from steps.words import given, then, when
@@ -142,6 +142,38 @@ def row(run: Run, platform: Core) -> None:
     run.look(listing.row_has_address(platform.config))
 
 
-@then("the platform is whole on the dest")
-def whole(run: Run, platform: Core) -> None:
-    run.look(listing.is_whole(platform.config, Role.DEST))
+@when("what the source's core says of itself is noted", idempotent=True)
+def note(run: Run, plan: Plan, source: Core) -> Act:
+    kept = yield from own_checks.note(plan, source.config)
+    if said := own_checks.told(kept):
+        run.deviation(said, "a fact about the past, found before anything was moved")
+
+
+@then("the record holds what the source's core says of itself")
+def noted(run: Run, source: Core) -> None:
+    run.look(own_checks.noted(source.config, run.kept(own_checks.KEPT)))
+
+
+@then("the platform's own checks find on the dest what they found on the source")
+def platform_as_before(run: Run, dest: Core) -> None:
+    run.look(own_checks.platform_as_before(dest.config, run.kept(own_checks.KEPT), Role.DEST))
+
+
+@then("the platform counts its users as its rows do")
+def counted_by_both(run: Run, platform: Core) -> None:
+    run.look(own_checks.counted_by_both(platform.config, platform.role))
+
+
+@then("the core's own integrity check finds on the dest what it found on the source")
+def rows_as_before(run: Run, plan: Plan) -> None:
+    run.look(own_checks.rows_as_before(plan, run.kept(own_checks.KEPT)))
+
+
+@when("an account with the same name and e-mail address is registered on the dest")
+def register_again(plan: Plan) -> Act:
+    return (yield from verification.register_again(plan, Role.DEST))
+
+
+@then("it is refused for both")
+def refused_for_both(run: Run) -> None:
+    run.check(verification.refused_for_both(run.result))

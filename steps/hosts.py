@@ -26,8 +26,9 @@ def pinned(run: Run, role: Role) -> None:
 
 
 @then("the {role:Role} has the tools this move needs")
-def tools(run: Run, role: Role) -> None:
-    run.look(preflight.tools_are_there(role))
+def tools(run: Run, plan: Plan, role: Role) -> None:
+    run.look(preflight.tools_are_there(plan, role))
+    run.look(preflight.versions_are_new_enough(role))
 
 
 @then("the dest's PostgreSQL can take what the source's writes")
@@ -40,9 +41,24 @@ def clocks(run: Run) -> None:
     run.look(preflight.clocks_agree())
 
 
-@then("the dest has room for what arrives")
+@then("the dest has what runs the source's core")
+def runs_the_core(run: Run, plan: Plan) -> None:
+    run.look(preflight.runs_the_core(plan))
+
+
+@then("there is room for what arrives on the dest, and for the dump on the source")
 def room(run: Run, plan: Plan, source: Core) -> None:
-    run.look(preflight.room_on_dest(plan, _roots(source), source.config.login(Role.SOURCE).database))
+    run.look(preflight.room(plan, _roots(source), source.config.login(Role.SOURCE).database))
+
+
+@then("the dest sorts texts as the source's database does")
+def locale(run: Run, plan: Plan, source: Core) -> None:
+    run.look(preflight.locale_is_there(plan, source.config.login(Role.SOURCE).database))
+
+
+@then("the dest's file system keeps what the core writes beside previews")
+def attributes(run: Run, source: Core) -> None:
+    run.look(preflight.attributes_are_kept(source.config))
 
 
 @then("nothing on the dest would be overwritten")
@@ -50,9 +66,9 @@ def nothing_overwritten(run: Run, plan: Plan, source: Core, dest: Core) -> None:
     run.look(preflight.nothing_overwritten(plan, _roots(source), dest.config.login(Role.DEST).database))
 
 
-@then("the dest has a valid certificate for the public name")
+@then("the dest has a certificate for the public name that is good for a week")
 def certificate(run: Run, plan: Plan) -> None:
-    run.look(preflight.certificate_on_dest(plan))
+    run.look(preflight.certificate(plan))
 
 
 @then("a fresh backup of the source exists")

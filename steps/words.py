@@ -8,6 +8,7 @@ from harness.databases import ENGINES
 from harness.deed import Role
 from harness.probing import TRIES
 from harness.recording.words import define
+from harness.verification import CREDENTIALS
 
 if TYPE_CHECKING:
     from harness.databases import Engine
@@ -33,5 +34,13 @@ def path(name: str) -> str:
 
 
 path.pattern = "|".join(TRIES)  # type: ignore[attr-defined]  # parse reads it
-WORDS = define({"Role": role, "Engine": engine, "Path": path})
+
+
+def credential(name: str) -> str:
+    """Return a credential by its name in the features."""
+    return name
+
+
+credential.pattern = "|".join(CREDENTIALS)  # type: ignore[attr-defined]  # parse reads it
+WORDS = define({"Role": role, "Engine": engine, "Path": path, "Credential": credential})
 given, when, then = WORDS.given, WORDS.when, WORDS.then

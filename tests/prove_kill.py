@@ -22,7 +22,7 @@ from typing import Any
 
 from tests.runbook.rehearsing import Rehearsal
 
-POINTS_EXPECTED = 240
+POINTS_EXPECTED = 275
 AT_ONCE = 2
 
 

@@ -14,16 +14,23 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from gherkin.parser import Parser
 from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 
 from harness.recording.words import definition_of
 from tests.runbook.rehearsing import ROOT, Rehearsal
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 AT_ONCE = 2
 RQLITED = os.environ.get("RQLITED", "")
-APART = {"@raft_address", *(() if RQLITED else ("@rqlite",))}  # scenarios that do not apply here
+APART = frozenset({"@raft_address"} | (set() if RQLITED else {"@rqlite"}))  # scenarios that do not apply here
+ROWS = {"<engine>": "PostgreSQL", "<path>": "API", "<credential>": "password"}  # an example of each outline, as steps match it
 SAID = {"When": "the act did nothing", "Given": "the step records no check", "Then": "the step records no check"}
 
 
@@ -47,7 +54,7 @@ def texts(*keywords: str) -> list[str]:
 
 def emptied(text: str, folder: Path) -> Tried:
     """Rehearse with one step emptied; a step of a feature that is only run by name is run in that feature."""
-    arguments = ("--rqlited", RQLITED) if RQLITED else ()
+    arguments = ("--cutover", strategy(text), *(("--rqlited", RQLITED) if RQLITED else ()))
     rehearsal = Rehearsal(folder, arguments, environment={"EMPTIED": text})
     try:
         code = rehearsal.run("-p", "tests.emptied")
@@ -59,11 +66,34 @@ def emptied(text: str, folder: Path) -> Tried:
 
 def used(text: str) -> bool:
     """Whether a step stands in a numbered feature (reset_dest and others are run by name, and tested by themselves)."""
-    blocks = [block for path in (ROOT / "features").glob("[0-9]*.feature") for block in path.read_text().split("\n\n")]
-    lines = [line.strip() for block in blocks if block.split()[0] not in APART for line in block.splitlines()]
-    steps = [line.partition(" ")[2].replace("<engine>", "PostgreSQL").replace("<path>", "API") for line in lines]
+    return any(not tags & APART for tags in _tags_of_uses(text))
+
+
+def strategy(text: str) -> str:
+    """Return by which cut-over a step is rehearsed: by proxy where only its scenarios have it."""
+    uses = _tags_of_uses(text)
+    return "proxy" if uses and all("@by_proxy" in tags for tags in uses) else "dns"
+
+
+def _tags_of_uses(text: str) -> list[frozenset[str]]:
+    """Return, for each use of a step in a numbered feature, the tags that its scenario has (its rule's and feature's too)."""
     [parser] = [one.parser for one in step_function_context_registry.values() if name_of(one) == text]
-    return any(parser.is_matching(step) for step in steps)
+    found = []
+    for path in sorted((ROOT / "features").glob("[0-9]*.feature")):
+        for tags, line in _steps(Parser().parse(path.read_text(encoding="utf-8"))["feature"], frozenset()):
+            if parser.is_matching(reduce(lambda text, name: text.replace(name, ROWS[name]), ROWS, line)):
+                found.append(tags)
+    return found
+
+
+def _steps(block: Any, tags: frozenset[str]) -> Iterator[tuple[frozenset[str], str]]:  # noqa: ANN401 - a document of gherkin's
+    """Yield every step below a feature, rule or scenario with the tags that apply to it."""
+    tags |= {tag["name"] for tag in block.get("tags", [])}
+    for step in block.get("steps", []):
+        yield tags, step["text"]
+    for child in block.get("children", []):
+        for inner in child.values():
+            yield from _steps(inner, tags)
 
 
 def name_of(context: StepFunctionContext) -> str:

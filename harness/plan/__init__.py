@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from harness.errors import PlanError
-from harness.plan.contradictions import contradictions
-from harness.plan.model import Change, CorePart, HostPart, Plan, SshPart, Window
+from harness.plan.contradictions import contradictions, covers
+from harness.plan.model import Change, CorePart, ForwardPart, HostPart, Plan, SshPart, Window
 from harness.plan.names import CommandPart, DnsPart, ManualPart, NameServer, Rfc2136Part
 from harness.plan.part import Part, SecretReference
 from harness.plan.text import LARGEST_BYTES, LONGEST_TEXT, Document, read, shown
@@ -140,6 +140,7 @@ __all__ = [
     "CommandPart",
     "CorePart",
     "DnsPart",
+    "ForwardPart",
     "HostPart",
     "ManualPart",
     "NameServer",
@@ -149,6 +150,7 @@ __all__ = [
     "SecretReference",
     "SshPart",
     "Window",
+    "covers",
     "load",
     "parse",
     "schema",

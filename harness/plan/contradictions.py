@@ -24,6 +24,7 @@ def contradictions(plan: Plan) -> Iterator[tuple[Where, str]]:
     yield from _ports(plan)
     yield from _config(plan)
     yield from _names(plan)
+    yield from _strategy(plan)
 
 
 def _when(plan: Plan) -> Iterator[tuple[Where, str]]:
@@ -77,6 +78,11 @@ def _names(plan: Plan) -> Iterator[tuple[Where, str]]:
         for name in plan.dns_names:
             if not f".{name}".endswith(f".{part.zone}"):
                 yield (*at, "zone"), f"{name} is not in this zone"
+
+
+def _strategy(plan: Plan) -> Iterator[tuple[Where, str]]:
+    if plan.cutover.strategy == "proxy" and plan.cutover.proxy is None:
+        yield ("cutover", "proxy"), "is missing: by proxy it says which file of the source's nginx is changed"
 
 
 def covers(name: str, asked: str) -> bool:

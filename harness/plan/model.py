@@ -158,11 +158,32 @@ class DatabasesPart(Part):
     postgresql: PostgresPart = PostgresPart()
 
 
-class CutoverPart(Part):
-    """How users' traffic is moved, and for how long (seconds) nobody must have come to the source before it is retired."""
+class ForwardPart(Part):
+    """How the source's nginx is made to forward to the dest: by proxy, until the public name leads to the dest itself.
 
-    strategy: Literal["dns"]
+    `config_file` is the file of the source's nginx that leads to the core: it is changed, and nothing else. `ca_file`, on the
+    source, has the authorities by which the dest's certificate is verified. `trust_file` is made on the dest; its nginx must
+    include it among what stands in `http`. `dest_access_logs` are the dest's, in nginx's own format ("combined").
+    """
+
+    config_file: AbsolutePath
+    ca_file: AbsolutePath
+    trust_file: AbsolutePath = "/etc/nginx/conf.d/pryv-migration.conf"
+    dest_access_logs: tuple[AbsolutePath, ...] = Field(default=("/var/log/nginx/access.log",), min_length=1, max_length=20)
+    show: Argv = ("nginx", "-T")
+    test: Argv = ("nginx", "-t")
+    reload: Argv = ("nginx", "-s", "reload")
+
+
+class CutoverPart(Part):
+    """How users' traffic is moved, and for how long (seconds) nobody must have come to the source before it is retired.
+
+    By `proxy` the source's nginx forwards to the dest, and the name moves (`dns`) with the retire.
+    """
+
+    strategy: Literal["dns", "proxy"]
     dns: Annotated[DnsPart, Field(discriminator="provider")]
+    proxy: ForwardPart | None = None
     drain_s: float = Field(default=86400.0, gt=0, le=90 * 86400)
 
     @property

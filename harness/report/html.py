@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from harness import shown
-from harness.report import moved, summary, timeline
+from harness.report import client, moved, summary, timeline
 from harness.report.fold import fold
 from harness.report.summary import anchor
 from harness.report.verdict import judge, outage, outage_said
@@ -67,6 +67,7 @@ TONES = {
     "absent": "idle",
     "transfer": "moved",
     "answered": "good",
+    "no client": "idle",
     "wrong host": "bad",
 }
 
@@ -97,6 +98,8 @@ def _told(record: Record) -> dict[str, Any]:
         "type_next": summary.type_next(record, verdict),
         "outage": waited,
         "waited": outage_said(waited),
+        "client": client.saw(record),
+        "client_waited": client.outage_seen(record),
         "pictures": timeline.pictures(record),
         "reds": summary.reds(record),
         "overview": summary.overview(record),

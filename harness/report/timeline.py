@@ -1,7 +1,6 @@
 """The geometry of the timeline: when each scenario ran, what was transferred, the marks, the time users waited, what a client saw.
 
-Places are in percent of an attempt's length. The client has a lane only where the record has its lines: kind "client", with an
-`outcome` of answered, refused or wrong host, as often as it asked.
+Places are in percent of an attempt's length. The client has a lane only where the record has its lines, of kind "client".
 """
 
 from __future__ import annotations
@@ -9,9 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import TYPE_CHECKING
 
+from harness.report.client import NO_CLIENT, saw
 from harness.report.moved import transfers
 from harness.report.verdict import outage
 from harness.shown import moment, rate, seconds, size
@@ -26,7 +25,6 @@ NARROWEST = 0.4
 TICKS = 4
 LABELS_TURN_AT = 70.0
 ROOM_FOR_A_RATE = 18.0
-CLIENT_SAW = {"answered": "answered", "refused": "refused", "wrong host": "led to the wrong host"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +158,13 @@ def _in_all(here: Sequence[Transfer]) -> str:
 
 
 def _client(record: Record, scale: _Scale) -> Lane:
-    """Return the lane of a client that asked the public name all the while: one bar as long as it was answered the same."""
-    asked = [(time, str(line.get("outcome", ""))) for line in record.clients if (time := moment(str(line.get("time", ""))))]
-    here = [(time, outcome) for time, outcome in asked if scale.begin <= time <= scale.end]
-    bars = []
-    for outcome, group in groupby(here, key=lambda pair: pair[1]):
-        times = [time for time, _ in group]
-        until = next((time for time, _ in here if time > times[-1]), times[-1])
-        bars.append(_bar(scale, times[0], until, outcome, f"a client was {CLIENT_SAW.get(outcome, outcome)} {len(times)} times"))
+    """Return the lane of the clients of the public name: one bar as long as they were answered the same."""
+    placed = [(moment(one.begun), moment(one.ended), one) for one in saw(record) if one.outcome != NO_CLIENT]
+    bars = [
+        _bar(scale, max(begun, scale.begin), min(ended, scale.end), one.status, one.said)
+        for begun, ended, one in placed
+        if begun and ended and begun <= scale.end and ended >= scale.begin
+    ]
     return Lane("A client of the public name", tuple(bars))
 
 

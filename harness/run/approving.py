@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from harness.client import LOST_NOTHING
 from harness.errors import Refused
 from harness.run.values import Loss, Waiver
 
@@ -42,6 +43,8 @@ def waivers(scenarios: Sequence[str], reason: str, who: str, until: str) -> Mapp
     """Return the waivers of a command line; raises Refused when one says less than it must."""
     if not scenarios:
         return {}
+    if LOST_NOTHING in scenarios:
+        raise Refused(f"“{LOST_NOTHING}” is waived by its count only: --accept-loss N --approver NAME")
     if not (reason and who and until):
         raise Refused("a waiver needs --reason, --approver and --until (ISO 8601, with its time zone)")
     try:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import harness
 from harness import core_api
+from harness.client_deeds import AskClient, BeginClient, EndClient
 from harness.cutover import dns
 from harness.databases import postgresql
 from harness.deed import Ask, Command, Compare, HttpRequest, OperatorDeed, PinnedKeys, Query, Resolve, Role
 from harness.errors import Unreachable
 from harness.host import Host, compare
+from harness.transport import local
 from harness.transport.ssh import pinned_keys
 
 if TYPE_CHECKING:
@@ -21,6 +26,9 @@ if TYPE_CHECKING:
     from harness.plan import Plan
 
 
+LONGEST_END_S = 10.0
+
+
 @dataclass(frozen=True, slots=True)
 class Performer:
     """Reaches hosts, name servers and the core for one plan; `prompt` asks a person on the terminal, where there is one."""
@@ -28,13 +36,15 @@ class Performer:
     plan: Plan
     hosts: dict[Role, Host]
     prompt: Callable[[str], str] | None = None
+    clients: list[local.Running] = field(default_factory=list)
 
     def hold(self, role: Role, number: int) -> None:
         """From now on a host refuses what we ask of it once another has taken its lock."""
         self.hosts[role] = self.hosts[role].holding(number)
 
     def close(self) -> None:
-        """End the connections."""
+        """End the client and the connections."""
+        self.end_client()
         for host in self.hosts.values():
             host.transport.close()
 
@@ -47,9 +57,28 @@ class Performer:
         if isinstance(deed, OperatorDeed):
             dns.ask_person(deed, self.prompt)
             return None
+        if isinstance(deed, BeginClient | EndClient):
+            return self._client(deed)
         return dns.update(self.plan.cutover.dns, deed)
 
-    def observe(self, observation: Observation) -> Any:  # noqa: ANN401 - each observation has its own answer
+    def _client(self, deed: BeginClient | EndClient) -> bool | None:
+        was_at_work = self.end_client(deed.after_s if isinstance(deed, EndClient) else 0.0)
+        if isinstance(deed, EndClient):
+            return was_at_work
+        argv = (sys.executable, "-m", "harness.client.process")
+        environment = {"PYTHONPATH": str(Path(harness.__file__).parents[1]), "LC_ALL": "C.UTF-8"}
+        first = deed.told.encode() + b"\n"
+        self.clients.append(local.begin(argv, environment, first, Path(deed.errors)))
+        return None
+
+    def end_client(self, after_s: float = 0.0) -> bool:
+        """End the client, given so long to end by itself; returns whether one was at work."""
+        alive = any(one.is_alive for one in self.clients)
+        while self.clients:
+            self.clients.pop().end(after_s, LONGEST_END_S)
+        return alive
+
+    def observe(self, observation: Observation) -> Any:  # noqa: ANN401, PLR0911 - each observation has its own answer
         """Ask, changing nothing; raises DeedFailed when a command exits otherwise than it may."""
         match observation:
             case Ask(Command() as command):
@@ -61,6 +90,8 @@ class Performer:
                 return postgresql.ask(observation, self.hosts[login.host].forward(login.address, login.port))
             case Resolve():
                 return dns.resolve(observation)
+            case AskClient():
+                return any(one.is_alive for one in self.clients)
             case PinnedKeys():
                 return pinned_keys(self.plan.host(observation.role).ssh)
             case Compare():

@@ -19,6 +19,7 @@ from harness.people import known_people
 from harness.plan import SecretReference
 from harness.run import Run
 from harness.run.adopting import adopt
+from harness.run.clients import begin_again, carry_over
 from harness.run.doing import Doing
 from harness.run.endings import RETIRE_PENDING, ROLLED_BACK, STATUSES, closes, demand_may_begin, ending, newest_green, record_folder
 from harness.run.fold import fold, unfinished_intents
@@ -214,7 +215,9 @@ def _take_up(session: Session) -> None:
         run.deviation(what, "given with the command (--accept-loss)", approver=run.loss.approver)
     if source := run.read(effective(run.plan, Role.SOURCE)):
         run.read(known_people(run.plan, source))
+    carry_over(run)
     mend(run, going_back=session.setting.going_back)
+    begin_again(run)
 
 
 def end_deeds(session: Session) -> None:
@@ -248,6 +251,8 @@ def finish(session: Session, code: int, cause: str, *, whole: bool) -> None:
     Of a run that is closed nothing is left on the hosts, nor of what it kept privately here.
     """
     run = session.run
+    session.performer.end_client()
+    carry_over(run)
     closed = closes(code, whole=whole)
     first = cause.splitlines()[0] if cause else ""
     said = {0: "every scenario is green", ROLLED_BACK: "the source serves as before"}.get(code)

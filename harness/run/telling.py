@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HTTP_OK = 200
 ROLLBACK_S = 10.0
 FROZEN_FROM, CUTOVER = 50, 85
-WHICH = frozenset({"--plan", "--live", "--worlds", "--reports", "--hosts", "--core-tree", "--node"})
+WHICH = frozenset({"--plan", "--live", "--worlds", "--reports", "--hosts", "--cutover", "--core-tree", "--node"})
 
 
 def state_block(run: Run, performer: Performer, command: str, code: int, earlier: Path | None = None) -> list[str]:

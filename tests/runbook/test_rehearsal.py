@@ -17,7 +17,7 @@ from tests.runbook.test_words_hold import SEED
 
 pytestmark = pytest.mark.rehearsal
 
-# The platform of the sample plan's core is in PostgreSQL.
+# The platform of the sample plan's core is in PostgreSQL, and its cut-over is by DNS.
 NOT_APPLICABLE = {
     "The platform's database is the core's own, and closed to others",
     "The dest has the program of the source's platform database",
@@ -25,6 +25,13 @@ NOT_APPLICABLE = {
     "The platform's rows arrive unchanged",
     "The platform's database will find itself at the dest's address",
     "The platform's rows are those of the source",
+    "The source can forward to the dest",
+    "The dest knows its clients behind the source",
+    "The source forwards every path to the dest",
+    "Uploads, series and websockets pass",
+    "The client's address is preserved",
+    "The public name leads to the dest without the source",
+    "The dest trusts no other proxy any more",
 }
 
 
@@ -69,6 +76,14 @@ def test_a_core_is_moved_end_to_end(rehearsal: Rehearsal) -> None:
     assert all(
         line["examined"] >= line["minimum"] for line in rehearsal.lines if line["kind"] == "check" and line["outcome"] == "held"
     )
+
+    seen = [line for line in rehearsal.lines if line["kind"] == "client"]
+    assert [line["at"] for line in seen if line["outcome"] == "answered"][:1] == ["source"]
+    assert [line["at"] for line in seen if line["outcome"] == "answered"][-1:] == ["dest"]
+    assert {line["outcome"] for line in seen} == {"answered", "refused"}
+    told = {line["name"]: line["observed"] for line in rehearsal.lines if line["kind"] == "check" and line["phase"] == "after"}
+    assert told["acknowledged writes on the dest"]["lost"] == 0
+    assert told["the outage, seconds"]["by the client"] > told["the outage, seconds"]["by the marks"]
 
     report = rehearsal.record / "report.html"
     assert f"report  {report}" in rehearsal.printed

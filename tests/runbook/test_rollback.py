@@ -101,6 +101,8 @@ def test_before_users_are_on_the_dest_nothing_is_lost_and_all_is_as_it_was(rehea
     assert marks(rehearsal)[-1] == "T_back"
     assert set(checks(rehearsal, COMPARED)[-1]["observed"].values()) <= {"as at rest", "read, nothing was measured at rest"}
     assert [line for line in rehearsal.lines if line["kind"] == "deviation"] == []
+    assert checks(rehearsal, "a client's writes now")[-1]["observed"] == {"acknowledged": 5, "by": ["source"]}
+    assert checks(rehearsal, "acknowledged writes on the source")[-1]["observed"]["lost"] == 0
     assert_as_before(rehearsal)
 
     before = len(rehearsal.lines)

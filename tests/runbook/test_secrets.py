@@ -162,7 +162,9 @@ def kept(rehearsal: Rehearsal) -> dict[str, str]:
     minted: dict[str, Any] = json.loads((folder / "verification.json").read_text(encoding="utf-8"))
     read_token = minted["events"][-1]["attachments"][0]["readToken"]
     key = json.loads((folder / "key.json").read_text(encoding="utf-8"))["key"]
-    return {"personal token": minted["personal"], "shared token": minted["shared"], "readToken": read_token, "run's key": key}
+    tokens = {name: access["token"] for name, access in minted["accesses"].items()}
+    own = {"personal token": minted["personal"], "readToken": read_token, "run's key": key}
+    return {**own, **tokens, "token of the deleted account": minted["departed"]["token"]}
 
 
 def haystacks(rehearsal: Rehearsal) -> dict[str, bytes]:

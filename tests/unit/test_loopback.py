@@ -29,7 +29,7 @@ from harness.deed import DnsUpdate, Resolve, Role
 from harness.errors import DeedFailed, HostKeyRefused, Unreachable
 from harness.host import as_user
 from harness.plan import Rfc2136Part, load
-from harness.preflight import TOOLS, WHICH
+from harness.preflight.hosts import WHICH, programs
 from harness.transport.ssh import Ssh
 from harness.waiting import until
 from tests.unit.loopback import core_processes, left_of, on, psql, spaces_of, ssh
@@ -94,10 +94,10 @@ def test_another_hosts_key_is_refused(plan: Plan, tmp_path: Path) -> None:
 
 
 @BOTH
-def test_every_tool_that_the_runbook_asks_for_is_found_and_psql_is_the_servers_own(world: World, role: Role) -> None:
-    found = on(world, role, f"set -- {shlex.join(TOOLS[role])}\n{WHICH}").splitlines()
+def test_every_tool_that_the_runbook_asks_for_is_found_and_psql_is_the_servers_own(world: World, plan: Plan, role: Role) -> None:
+    found = on(world, role, f"set -- {shlex.join(programs(plan, role))}\n{WHICH}").splitlines()
 
-    assert sorted(found) == sorted(TOOLS[role])
+    assert sorted(found) == sorted(programs(plan, role))
     assert on(world, role, "command -v psql").startswith("/usr/lib/postgresql/")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from harness.hostside import requests
 from harness.leaving import REMOVE, delete_user, key_is_gone, nothing_kept, remove_folders, user_is_gone
 from harness.retiring import no_public_listener, nobody_connected, nothing_of_the_guide, proxy_not_at_boot, quiet, stop_proxy
 from harness.run.driving import drive
-from harness.verification import MADE
+from harness.verification import DEPARTED, MADE
 from tests.plans import CONTENT, plan
 
 if TYPE_CHECKING:
@@ -133,13 +134,45 @@ def test_the_verification_user_goes_when_this_run_made_it_and_the_plan_does_not_
 ) -> None:
     part = {**CONTENT["verification_user"], "keep": keep}
 
-    assert drive(user_is_gone(plan(verification_user=part), Role.DEST), telling(made, f'{{"reserved": {reserved}}}')).held is held
+    found = drive(user_is_gone(plan(verification_user=part), Role.DEST), telling(made, f'{{"reserved": {reserved}}}'))
+
+    assert [check.held for check in found] == [held]
+
+
+@pytest.mark.parametrize(("reserved", "held"), [("true", False), ("false", True)])
+def test_the_account_that_was_made_to_be_deleted_is_gone_whatever_the_plan_keeps(reserved: str, *, held: bool) -> None:
+    keeping = plan(verification_user={**CONTENT["verification_user"], "keep": True})
+
+    _, departed = drive(user_is_gone(keeping, Role.DEST), telling(DEPARTED, '{"reserved": true}', f'{{"reserved": {reserved}}}'))
+
+    assert (departed.name, departed.held) == ("the account verify01-gone on the dest", held)
+
+
+def test_only_accounts_that_this_run_has_made_are_deleted() -> None:
+    config: Any = {"auth.adminAccessKey": "key"}
+
+    def paths(made: str, *, keep: bool = False) -> list[str]:
+        deed: Any = delete_user(plan(verification_user={**CONTENT["verification_user"], "keep": keep}), config, Role.SOURCE)
+        asked: Any = next(deed)
+        answer: Any = CommandResult(asked, 0, made.encode(), b"", 0.0)
+        found = []
+        with contextlib.suppress(StopIteration):
+            while request := deed.send(answer):
+                found.append(request.path)
+                answer = HttpAnswer(request, 200, {}, b"{}", 0.0)
+        return found
+
+    assert paths("") == []
+    assert paths(MADE) == ["/users/verify01"]
+    assert paths(f"{MADE}\n{DEPARTED}") == ["/users/verify01", "/users/verify01-gone"]
+    assert paths(f"{MADE}\n{DEPARTED}", keep=True) == ["/users/verify01-gone"]
 
 
 def test_a_core_that_will_not_delete_the_user_is_told() -> None:
     config: Any = {"auth.adminAccessKey": "key"}
     deed = delete_user(plan(), config, Role.SOURCE)
-    request: Any = next(deed)
+    asked: Any = next(deed)
+    request: Any = deed.send(CommandResult(asked, 0, MADE.encode(), b"", 0.0))
 
     assert (request.method, request.path, request.via) == ("DELETE", "/users/verify01", Role.SOURCE)
     with pytest.raises(DeedFailed, match="answered 403"):

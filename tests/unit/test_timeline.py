@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.report.client import saw
 from harness.report.fold import fold
 from harness.report.timeline import Bar, pictures
 from tests.unit import journals
@@ -87,16 +88,28 @@ def test_a_client_has_a_lane_only_where_the_record_has_its_lines(story: Story) -
     story.begin(journals.PREFLIGHT, "S")
     assert [lane.label for lane in drawn(story).lanes] == ["10 Nothing is touched before everything is known"]
 
-    story.wait(3.8)
-    for outcome, times in (("answered", 4), ("refused", 2), ("wrong host", 1)):
-        for _ in range(times):
-            story.tell("client", outcome=outcome)
-            story.wait(2)
-    story.wait(1.5)
+    for number, outcome, begun, ended in (
+        (1, "answered", 4, 12),
+        (1, "refused", 12, 16),
+        (2, "wrong host", 18, 18),
+        (2, "answered", 18, 60),
+    ):
+        times = {"from": f"2026-12-01T02:05:{begun:02}Z", "until": f"2026-12-01T02:0{5 + ended // 60}:{ended % 60:02}Z"}
+        story.tell("client", client=number, outcome=outcome, at="source", writes=ended - begun, reads=1, **times)
+    story.wait(19.3)
     story.verdict("red", "it", [])
 
     assert lane(drawn(story), "client").bars == (
-        Bar(20.0, 40.0, "answered", "a client was answered 4 times, 8.0 s"),
-        Bar(60.0, 20.0, "refused", "a client was refused 2 times, 4.0 s"),
-        Bar(80.0, 0.4, "wrong host", "a client was led to the wrong host 1 times, 0.0 s"),
+        Bar(20.0, 40.0, "answered", "a client was answered (8 writes, 1 reads), 8.0 s"),
+        Bar(60.0, 20.0, "waited", "a client was refused (4 writes, 1 reads), 4.0 s"),
+        Bar(90.0, 0.4, "wrong host", "a client was answered by the wrong host (0 writes, 1 reads), 0.0 s"),
+        Bar(90.0, 10.0, "answered", "a client was answered (42 writes, 1 reads), 2.0 s"),
     )
+    told = [(one.outcome, one.took) for one in saw(fold(story.journal.lines))]
+    assert told == [
+        ("answered", "8.0 s"),
+        ("refused", "4.0 s"),
+        ("no client", "2.0 s"),
+        ("wrong host", "0.0 s"),
+        ("answered", "42.0 s"),
+    ]

@@ -1,0 +1,255 @@
+"""A client of the public name: begun before the freeze, ended when users are served, it sees the move as users do.
+
+It writes only as the verification user, into a stream of its own. `process` is the program, `ledger` reads what it wrote down; here
+are the acts that begin and end it, and what is looked at: that nothing it was told was saved is lost, that the source answered
+nothing once it was stopped, how long it waited.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from harness.check import Check, Witness, equal
+from harness.client import ledger
+from harness.client_deeds import AskClient, BeginClient, EndClient
+from harness.core_api import call
+from harness.deed import Ask, Role, Secret
+from harness.errors import DeedFailed
+from harness.verification import ready
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Mapping
+    from pathlib import Path
+
+    from harness.configuration import Config
+    from harness.deed import Act, Reading
+    from harness.plan import Plan
+
+AT_WORK = "A client reads and writes under the public name"
+LOST_NOTHING = "Users lost nothing they were told was saved"
+STREAM = "verification-client"
+AT_LEAST, ENOUGH = 3, 5
+PAGE = 1000
+OK = 200
+AGREED_S = 1.0
+LONGEST_BACK_S = 30.0
+SHOWN_IDS = 5
+WHY_LOST = "users were told that these were saved, and will not enter them again"
+WHY_WRONG = "what a core accepts after it was measured is moved by nobody"
+NOBODY_SAW = "no client saw the whole outage: it is told by the marks alone"
+LONGER = "the outage was longer than planned"
+APART = "the client and the marks tell of other outages"
+
+
+def roles(plan: Plan) -> dict[str, str]:
+    """Return whose each address is."""
+    hosts = [(role, plan.host(role)) for role in Role]
+    return {str(address): str(role) for role, host in hosts for address in (host.address, host.address6) if address}
+
+
+# --- acts
+
+
+def make_stream(plan: Plan, known: Mapping[str, Any]) -> Act:
+    """Make the client's own stream on the source; one that is there is left as it is."""
+    body = {"id": STREAM, "name": "Verification: a client's own"}
+    yield call("POST", f"/{plan.verification_user.username}/streams", body, token=Secret(known["personal"]), via=Role.SOURCE)
+
+
+def begin(plan: Plan, known: Mapping[str, Any], folder: Path, **told: float) -> Generator[Any, Any, int]:
+    """Begin a client, its ledger in the run's private folder; returns its number."""
+    number = max(ledger.numbers(folder), default=0) + 1
+    settings = {
+        "name": plan.core.public_name,
+        "port": plan.core.public_port,
+        "servers": [str(server) for server in plan.cutover.dns.servers],
+        "ca_file": plan.tls_ca_file,
+        "user": plan.verification_user.username,
+        "token": known["personal"],
+        "stream": STREAM,
+        "number": number,
+        "ledger": str(ledger.path_of(folder, number)),
+    }
+    says = f"begin client {number} of {plan.core.public_name}: it reads and writes as the verification user"
+    yield BeginClient(json.dumps(settings | told), str(folder / "client.err"), says)
+    return number
+
+
+def end() -> Act:
+    """End the client that is at work."""
+    yield EndClient()
+
+
+def write_again(plan: Plan, known: Mapping[str, Any] | None, folder: Path) -> Act:
+    """Let a client write until some writes were saved; returns its number, 0 where this run has nobody to write as."""
+    if known is None:
+        yield call("GET", "/reg/service/info")
+        return 0
+    yield from make_stream(plan, known)
+    number = yield from begin(plan, known, folder, enough=ENOUGH, longest_s=LONGEST_BACK_S)
+    yield EndClient(LONGEST_BACK_S)
+    return number
+
+
+# --- looks
+
+
+def at_work(plan: Plan, folder: Path, kind: str) -> Reading[Check]:
+    """Look whether the client is at work, and answered: kind "write" or "read"."""
+    name = f"{kind}s of the client that were answered"
+    alive = yield AskClient()
+    if not alive:
+        return equal(name, Witness.API, f"at least {AT_LEAST}", "no client is at work", 0, absent=True)
+    newest = ledger.numbers(folder)[-1:]
+    found = [one for number in newest for one in ledger.answers(folder, number, roles(plan)) if one.kind == kind]
+    answered = sum(one.ok for one in found)
+    observed = {"answered": answered, "not": dict(Counter(one.why for one in found if not one.ok))}
+    return Check(name, Witness.API, f"at least {AT_LEAST}", observed, answered >= AT_LEAST, answered, AT_LEAST)
+
+
+def _there(plan: Plan, known: Mapping[str, Any], via: Role) -> Reading[dict[str, str]]:
+    """Return what a host has of the clients' writes, content by id."""
+    found: dict[str, str] = {}
+    user, token = plan.verification_user.username, Secret(known["personal"])
+    skip = 0
+    while True:
+        path = f"/{user}/events?streams[]={STREAM}&sortAscending=true&limit={PAGE}&skip={skip}"
+        answer = yield Ask(call("GET", path, token=token, via=via))
+        if answer.status != OK:
+            raise DeedFailed(f"the client's writes cannot be read back by the {via}: answered {answer.status}", answer)
+        page = answer.json()["events"]
+        found |= {event["id"]: str(event.get("content")) for event in page}
+        skip += len(page)
+        if len(page) < PAGE:
+            return found
+
+
+def nothing_lost(plan: Plan, known: Mapping[str, Any], folder: Path, accepted: int | None) -> Reading[Check]:
+    """Look on the dest for every write that a client was told was saved, by id and content; a lost one may only be accepted."""
+    there = yield from _there(plan, known, Role.DEST)
+    return _compared("dest", ledger.all_answers(folder, roles(plan)), there, accepted)
+
+
+def _compared(side: str, answers: Iterable[ledger.Answer], there: Mapping[str, str], accepted: int | None = None) -> Check:
+    told = ledger.compared(answers, there)
+    gone = [*told["lost"], *told["changed"]]
+    held = len(gone) <= (accepted or 0)
+    observed = {**told, "lost": len(told["lost"]), "changed": len(told["changed"])} | (
+        {"for example": gone[:SHOWN_IDS]} if gone else {}
+    )
+    expected = {"lost": 0, "changed": 0} if accepted is None else f"at most {accepted} lost, accepted by a person"
+    remedy = f"find out where they went; if nobody can, a person may accept so many: --accept-loss {len(gone)} --approver NAME"
+    name = f"acknowledged writes on the {side}"
+    return Check(name, Witness.API, expected, observed, held, told["acknowledged"], why=WHY_LOST, remedy=remedy)
+
+
+def shut(plan: Plan, marks: Mapping[str, str]) -> tuple[float | None, float | None]:
+    """Return from when until when (seconds since 1970) nobody may be answered by a core at the source's address.
+
+    By proxy it is the dest's core that answers there once users are led to it.
+    """
+    forwards = marks.get("T_open") if plan.cutover.strategy == "proxy" else None
+    return moment(marks.get("T_stop")), moment(marks.get("T_back") or forwards)
+
+
+def no_wrong_host(plan: Plan, folder: Path, marks: Mapping[str, str]) -> Check:
+    """Check that no core answered a client but the one that served then."""
+    frozen = shut(plan, marks)
+    answers = [(one, ledger.outcome(one, frozen)) for one in ledger.all_answers(folder, roles(plan))]
+    wrong = Counter(one.at for one, outcome in answers if outcome == ledger.WRONG)
+    return equal("answers by the wrong host", Witness.API, {}, dict(wrong), len(answers), why=WHY_WRONG)
+
+
+def moment(time: str | None) -> float | None:
+    """Return a mark's time in seconds since 1970."""
+    return datetime.fromisoformat(time).timestamp() if time else None
+
+
+def iso(time: float) -> str:
+    """Return a time as the journal writes it."""
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def outage(plan: Plan, folder: Path, marks: Mapping[str, str]) -> dict[str, Any]:
+    """Return the outage as it was planned, as the marks tell it and as clients saw it, in seconds; None where they did not.
+
+    "from T_stop" is until the first write that was saved after T_open: what the marks know the beginning of.
+    """
+    stopped, opened = moment(marks["T_stop"]) or 0.0, moment(marks["T_open"]) or 0.0
+    seen = ledger.seen(ledger.all_answers(folder, roles(plan)), stopped, opened)
+    whole = seen.seconds is not None and not seen.gap_s
+    return {
+        "planned": plan.change.expected_downtime_s,
+        "by the marks": round(opened - stopped, 3),
+        "by the client": round(seen.seconds, 3) if seen.seconds is not None and whole else None,
+        "from T_stop": round(seen.first - stopped, 3) if seen.first and whole else None,
+        "first error": iso(seen.failed[0]) if seen.failed else None,
+        "last error": iso(seen.failed[1]) if seen.failed else None,
+        "without a client": round(seen.gap_s, 3),
+    }
+
+
+def told_apart(found: Mapping[str, Any]) -> list[str]:
+    """Return what is to be told as a deviation: facts about the past that nothing can mend."""
+    client, since = found["by the client"], found["from T_stop"]
+    apart = [APART] if client is not None and since is not None and abs(client - since) > AGREED_S else []
+    told = [NOBODY_SAW] if client is None else apart
+    longest = max(found["by the marks"], client or 0.0)
+    return [*told, LONGER] if longest > found["planned"] else told
+
+
+def agrees(found: Mapping[str, Any], deviations: list[str]) -> Check:
+    """Check that the client saw the outage that the marks tell of, within a second; else that this is told as a deviation."""
+    to_tell = [one for one in told_apart(found) if one != LONGER]
+    observed = {name: value for name, value in found.items() if name != "planned"}
+    held = all(one in deviations for one in to_tell)
+    expected = f"by the client as from T_stop, within {AGREED_S:g} s" if not to_tell else f"told as a deviation: {to_tell[0]}"
+    return Check("the outage by the client and by the marks, seconds", Witness.API, expected, observed, held, len(observed))
+
+
+def in_time(found: Mapping[str, Any], deviations: list[str]) -> Check:
+    """Check that the outage was no longer than planned; else that this is told as a deviation."""
+    longer = LONGER in told_apart(found)
+    observed = {name: found[name] for name in ("by the marks", "by the client")}
+    held = not longer or LONGER in deviations
+    expected = f"at most {found['planned']:g}" + (", or told as a deviation" if longer else "")
+    return Check("the outage, seconds", Witness.RECORD, expected, observed, held, len(observed))
+
+
+def saved_again(plan: Plan, source: Config, known: Mapping[str, Any] | None, folder: Path, number: int) -> Reading[list[Check]]:
+    """Look whether the source saves a client's writes again, and has all that it ever told a client was saved.
+
+    Without a verification user nobody can write: then whether the core answers as itself under the public name.
+    """
+    if known is None or not number:
+        return [(yield from ready(source, "public"))]
+    there = yield from _there(plan, known, Role.SOURCE)
+    found = [one for one in ledger.answers(folder, number, roles(plan)) if one.kind == "write" and one.ok]
+    by = {"acknowledged": min(len(found), ENOUGH), "by": sorted({one.at for one in found})}
+    again = equal("a client's writes now", Witness.API, {"acknowledged": ENOUGH, "by": ["source"]}, by, len(found), ENOUGH)
+    own = (one for one in ledger.all_answers(folder, roles(plan)) if one.at == Role.SOURCE)
+    return [again, _compared("source", own, there)]
+
+
+# --- for the record
+
+
+def lines(plan: Plan, folder: Path, number: int, marks: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return a client's stretches as the journal tells them."""
+    answers = ledger.answers(folder, number, roles(plan))
+    made = ledger.stretches(number, answers, shut(plan, marks))
+    return [
+        {
+            "client": number,
+            "outcome": one.outcome,
+            "at": one.at,
+            "from": iso(one.begun),
+            "until": iso(one.ended),
+            "writes": one.writes,
+            "reads": one.reads,
+        }
+        for one in made
+    ]
