@@ -81,6 +81,11 @@ def own_row(role: Role, config: Config) -> Reading[list[dict[str, Any]]]:
     return [json.loads(value) for value in (yield from _asked(role, config))["core"]]
 
 
+def users(role: Role, config: Config) -> Reading[int]:
+    """Return how many rows say where a user lives."""
+    return int((yield from _asked(role, config))["users"])
+
+
 # --- before the move, and after the start on the dest
 
 

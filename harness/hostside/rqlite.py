@@ -1,8 +1,8 @@
 """Asks a platform's rqlited on this host, reads its files at rest, or tries to reach one from here.
 
 Usage:
-  rqlite.py ask PORT            one JSON line {"rows", "core": [values of the row KEY], "node", "leader", "nodes": {id: address},
-      KEY                       "version"}
+  rqlite.py ask PORT            one JSON line {"rows", "users", "core": [values of the row KEY], "node", "leader", "nodes": {id:
+      KEY                       address}, "version"}
   rqlite.py rows PORT OUT       writes OUT (0600): a line `sha256(key) sha256(value)` for every row, sorted
   rqlite.py rest FOLDER OUT     the same lines, from a private copy of FOLDER/db.sqlite and its -wal, made beside OUT and removed
   rqlite.py reach ADDRESS PORT... one JSON line {port: "accepts", "refuses" or "does not answer"}
@@ -68,12 +68,21 @@ def rows(port: int, sql: str, *parameters: str) -> list[list[Any]]:
 def asked(port: int, key: str) -> dict[str, Any]:
     """Return what rqlited says of its rows and of itself; the addresses of its nodes are those that it has stored."""
     [[count]] = rows(port, "SELECT count(*) FROM keyValue")
+    [[users]] = rows(port, "SELECT count(*) FROM keyValue WHERE key LIKE 'user-core/%'")
     mine = [value for (value,) in rows(port, "SELECT value FROM keyValue WHERE key = ?", key)]
     told = answer(port, "/status")
     store = told["store"]
     nodes = {node["id"]: node["addr"] for node in store["nodes"]}
     leader, version = store["leader"]["addr"], told["build"]["version"]
-    return {"rows": count, "core": mine, "node": store["node_id"], "leader": leader, "nodes": nodes, "version": version}
+    return {
+        "rows": count,
+        "users": users,
+        "core": mine,
+        "node": store["node_id"],
+        "leader": leader,
+        "nodes": nodes,
+        "version": version,
+    }
 
 
 def lines(found: Any) -> list[str]:  # noqa: ANN401 - rows of either
