@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--hosts", choices=("loopback",), default="loopback", help="which rehearsal hosts are made")
     group.addoption("--core-tree", type=Path, metavar="DIR", help="rehearse with a real core: a native checkout, built")
     group.addoption("--node", type=Path, metavar="BIN", help="the node that runs it")
+    group.addoption("--rqlited", type=Path, metavar="BIN", help="keep the core's platform in rqlite: the rqlited that does it")
     group.addoption("--cutover", choices=("dns", "proxy"), default="dns", help="how a rehearsal's users are led to the dest")
     group.addoption("--scale", default="1", help="how much new hosts' source has: N times 20 people with 2,000 events, or small")
     group.addoption("--worlds", type=Path, default=ROOT / ".rehearsal", help="where rehearsal hosts lie")

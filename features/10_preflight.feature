@@ -12,6 +12,12 @@ Feature: Nothing is touched before everything is known
     Then the source core's status is running
     And the source's data are where its config says, and the public name serves them
 
+  @rqlite
+  Scenario: The platform's database is the core's own, and closed to others
+    Then the platform's database on the source answers for certain, and is the core's own
+    And the platform's database on the source is closed to the other host
+    And the move does not open the platform's database to others
+
   Scenario: Both hosts have the tools this move needs
     Then the source has the tools this move needs
     And the dest has the tools this move needs

@@ -10,6 +10,10 @@ Feature: The dest is ready to receive
     Then the dest has the source's core, file by file
     And no process of the dest core runs
 
+  @rqlite
+  Scenario: The dest has the program of the source's platform database
+    Then both hosts have the same program for the platform's database
+
   Scenario Outline: The <engine> database on the dest is empty and the core's own
     When the <engine> database is prepared on the dest
     Then the <engine> database on the dest is empty and the core's own

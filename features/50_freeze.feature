@@ -33,6 +33,11 @@ Feature: Nothing is copied while users can write
       | series |
       | SQL    |
 
+  @rqlite
+  Scenario: The platform's database was stopped whole
+    Given the source is frozen
+    Then the platform's database was stopped whole
+
   Scenario Outline: The <engine> database is measured at rest
     Given the source is frozen
     When the <engine> database is measured at rest

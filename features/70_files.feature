@@ -29,3 +29,14 @@ Feature: Every file arrives, unchanged
     Examples:
       | engine     |
       | PostgreSQL |
+
+  @rqlite
+  Scenario: The platform's rows arrive unchanged
+    Given the dest core has not been started on these data
+    Then the platform's rows are the same on both hosts
+
+  @raft_address
+  Scenario: The platform's database will find itself at the dest's address
+    Given the dest core has not been started on these data
+    When the platform's stored address is made the dest's
+    Then the platform's database will start at the dest's address

@@ -56,3 +56,9 @@ Feature: The dest serves what the source served
   Scenario: An e-mail address still belongs to one account
     When an account with the same name and e-mail address is registered on the dest
     Then it is refused for both
+
+  @rqlite
+  Scenario: The platform's rows are those of the source
+    Then the platform's database on the dest answers for certain, and is the core's own
+    And the dest has every row of the platform that was there at rest
+    And the platform's database on the dest is closed to the other host

@@ -29,7 +29,7 @@ Feature: The source serves again
     When the source core is started again
     Then the source core's status is running
     And the source core answers as itself
-    And the source core starts at boot
+    And the source core starts at boot as before
 
   Scenario: Every name server answers the source's address
     When the public name is pointed back at the source

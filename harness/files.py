@@ -16,7 +16,7 @@ from harness.check import Check, Witness, equal
 from harness.deed import Ask, Command, Compare, Measured, Role
 from harness.errors import DeedFailed
 from harness.host import python
-from harness.roots import data_roots
+from harness.roots import data_roots, found_at_rest
 from harness.sending import claim, send
 
 if TYPE_CHECKING:
@@ -32,24 +32,25 @@ OWNERS = '{ find "$0" -printf "%u\\n" || echo; } | sort | uniq -c'  # an owner w
 STATISTICS = ("Number of created files", "Number of deleted files", "Literal data")
 
 
-def transfer(plan: Plan, config: Config) -> Generator[Any, Any, dict[str, CommandResult]]:
+def transfer(plan: Plan, config: Config, measured: Mapping[str, Measured]) -> Generator[Any, Any, dict[str, CommandResult]]:
     """Send every data root; what was deleted on the source is deleted on the dest (a stale WAL there would corrupt).
 
     Returns what rsync told of each.
     """
     told = {}
-    for root in data_roots(config):
+    for root in found_at_rest(config, measured):
         yield from claim(plan, Role.DEST, f"path {root.path}")
         excludes = tuple(f"--exclude={pattern}" for pattern in root.excludes)
-        told[root.path] = yield send(plan, f"{root.path}/", options=("--delete", *excludes), lasting=f"files-{root.name}")
+        options = ("--delete", *(("--checksum",) if root.checksum else ()), *excludes)
+        told[root.path] = yield send(plan, f"{root.path}/", options=options, lasting=f"files-{root.name}")
     return told
 
 
 def _manifest(plan: Plan, role: Role, root: DataRoot) -> Command:
     excludes = tuple(word for pattern in root.excludes for word in ("--exclude", pattern))
     out = f"{plan.run_folder}/manifest-{root.name}"
-    follow = ("--follow",) if role is Role.SOURCE else ()
-    taken = python(role, "manifest", root.path, *follow, *excludes, "--out", out, timeout_s=LONGEST_S)
+    flags = (*(("--follow",) if role is Role.SOURCE else ()), *(("--may-be-absent",) if root.beside else ()))
+    taken = python(role, "manifest", root.path, *flags, *excludes, "--out", out, timeout_s=LONGEST_S)
     return replace(taken, says=f"take the manifest of {root.path} on the {role}")
 
 
@@ -77,7 +78,7 @@ def arrived_unchanged(
 ) -> Reading[list[Check]]:
     """Look whether every data root on the dest has the manifest that was taken at rest on the source."""
     checks = []
-    for root in data_roots(config):
+    for root in found_at_rest(config, measured):
         there = yield Ask(Command(Role.DEST, ("find", root.path, "-maxdepth", "0"), exits=(0, 1)))
         if there.exit:
             checks.append(equal(f"manifest of {root.path}", Witness.FILES, "as at rest", "not there", 0, absent=True))
@@ -107,9 +108,9 @@ def _row(text: str, pseudonym: Callable[[str], str]) -> str:
 
 
 def belong_to_core(plan: Plan, config: Config) -> Reading[list[Check]]:
-    """Look for files on the dest that do not belong to the user that the core runs as."""
+    """Look for files on the dest that do not belong to the user that the core runs as; what is kept beside may."""
     checks = []
-    for root in data_roots(config):
+    for root in (root for root in data_roots(config) if not root.beside):
         listed = yield Ask(Command(Role.DEST, ("sh", "-c", OWNERS, root.path), timeout_s=LONGEST_S))
         owners = {owner: int(paths) for paths, _, owner in (text.strip().partition(" ") for text in listed.lines)}
         if "" in owners:

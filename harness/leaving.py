@@ -5,7 +5,6 @@ What is looked at after the run folders are gone needs none of them: the key is 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.check import Check, Witness, equal
@@ -91,11 +90,15 @@ def _account_is_gone(username: str, via: Role, *, made: bool, keep: bool) -> Rea
     return equal(name, Witness.API, "gone", observed, why=why)
 
 
+def removal(role: Role, folder: str) -> Command:
+    """Return the command that removes a host's run folder, and the folder around it when that is empty then."""
+    return Command(role, ("sh", "-c", REMOVE, folder), lets_go=True, says=f"remove the run folder on the {role}")
+
+
 def remove_folders(plan: Plan) -> Act:
     """Remove the run folder on both hosts, the source's last: what is known of how its core was started lies there."""
     for role in (Role.DEST, Role.SOURCE):
-        says = f"remove the run folder on the {role}"
-        yield replace(Command(role, ("sh", "-c", REMOVE, plan.run_folder)), lets_go=True, says=says)
+        yield removal(role, plan.run_folder)
 
 
 def nothing_kept(plan: Plan, role: Role) -> Reading[Check]:

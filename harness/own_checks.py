@@ -13,6 +13,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from harness import rqlite
 from harness.check import Check, Witness, equal
 from harness.core_api import call
 from harness.deed import Ask, Command, Keep, Query, Role, Secret
@@ -107,9 +108,12 @@ def platform_as_before(config: Config, kept: Noted | None, via: Role) -> Reading
 
 
 def counted_by_both(config: Config, via: Role) -> Reading[Check]:
-    """Look whether the platform counts as many users through the API as its database has rows (engine postgresql)."""
+    """Look whether the platform counts as many users through the API as its database has rows."""
     now = _of_platform((yield tuple(Ask(request) for request in _asked(config, via))))
-    [(rows,)] = yield Query(config.login(via), COUNTED, ())
+    if rqlite.used(config):
+        rows = yield from rqlite.users(via, config)
+    else:
+        [(rows,)] = yield Query(config.login(via), COUNTED, ())
     return equal("users by the platform's rows and by the API", Witness.SQL, rows, now["users"], rows)
 
 

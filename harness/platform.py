@@ -1,10 +1,11 @@
-"""What all cores share: the platform's listing and the core's own row in it (platform engine postgresql)."""
+"""What all cores share: the platform's listing and the core's own row in it, in PostgreSQL or in rqlite."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
+from harness import rqlite
 from harness.check import Check, Witness, equal
 from harness.core_api import call
 from harness.deed import Ask, Query, Role, Secret
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from harness.configuration import Config
     from harness.deed import Reading
     from harness.plan import Plan
+
+NONE = "none is published"
 
 
 def listed_once(plan: Plan, config: Config) -> Reading[Check]:
@@ -25,7 +28,11 @@ def listed_once(plan: Plan, config: Config) -> Reading[Check]:
 
 
 def row_has_address(config: Config) -> Reading[Check]:
-    """Look at the core's row in the platform database: it carries the address that the core publishes now."""
-    rows = yield Query(config.login(Role.DEST), "SELECT value FROM platform_kv WHERE key = %s", (f"core-info/{config['core.id']}",))
-    observed = [json.loads(value).get("ip") for (value,) in rows]
-    return equal("address in the core's row", Witness.SQL, [config["core.ip"]], observed, len(rows))
+    """Look at the core's row in the platform database: it carries the address that the core publishes now, or none."""
+    if rqlite.used(config):
+        rows = yield from rqlite.own_row(Role.DEST, config)
+    else:
+        found = yield Query(config.login(Role.DEST), "SELECT value FROM platform_kv WHERE key = %s", (rqlite.core_key(config),))
+        rows = [json.loads(value) for (value,) in found]
+    observed = [row.get("ip", NONE) for row in rows]
+    return equal("address in the core's row", Witness.SQL, [config.get("core.ip") or NONE], observed, len(rows))

@@ -31,13 +31,13 @@ PSQL = (
     'umask 077; file=$(mktemp "$6/password.XXXXXXXX") && exec 3<>"$file" && rm "$file" && cat >&3 || exit 99; '
     'PGPASSFILE=/dev/fd/3; export PGPASSFILE; exec psql -wXqAt -v ON_ERROR_STOP=1 -h "$1" -p "$2" -U "$3" -d "$4" -c "$5"'
 )
-INSERT = "INSERT INTO platform_kv (key, value) VALUES ('{unique}', '{{}}')"  # unique is digits only
+INSERT = "INSERT INTO store_key_values (user_id, store_id, key) VALUES ('{unique}', '{unique}', '{unique}')"  # digits only
 FIND = """
 SELECT count(*) FROM (SELECT content::text AS text FROM events WHERE content::text LIKE '%' || :'unique' || '%'
  UNION ALL SELECT t::text FROM series_data AS t WHERE t::text LIKE '%' || :'unique' || '%'
- UNION ALL SELECT value FROM platform_kv WHERE key = :'unique') AS found
+ UNION ALL SELECT key FROM store_key_values WHERE key = :'unique') AS found
 """
-COUNT = "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM series_data) + (SELECT count(*) FROM platform_kv)"
+COUNT = "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM series_data) + (SELECT count(*) FROM store_key_values)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 Before T_open nothing can be lost: nobody but us was on the dest. After it, what users wrote there is counted, and lost only if a
 person has accepted so much. Counted are the rows that carry their time (events, streams, accesses, webhooks, passwords, account
-fields; made, changed or deleted), and by how many the users and the series' points differ from what was measured at rest. Not
-counted: sign-ins, and what was both made and removed for good after T_open.
+fields; made, changed or deleted), and by how many the users and the series' points differ from what was measured at rest. A sign-in
+is counted with the accesses: it writes its app's personal access anew. Not counted: what was both made and removed for good after
+T_open, sessions that were only prolonged, and rows of the platform (they follow from accounts and accesses, which are).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from harness import service, verification
+from harness import booting, service, verification
 from harness.check import Check, Witness, equal
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, Measured, Role
@@ -167,12 +168,12 @@ def changed(name: str) -> str:
 # --- the source serves
 
 
-def unfreeze(plan: Plan, source: Config) -> Act:
-    """Let the core's role sign in again, take the fence away, and let the core start at boot."""
+def unfreeze(plan: Plan, source: Config, at_boot: str | None) -> Act:
+    """Let the core's role sign in again, take the fence away, and let the core start at boot as it did before."""
     opened = admin_sql(plan, Role.SOURCE, CAN_SIGN_IN, role_name=source.login(Role.SOURCE).user)
     yield replace(opened, says="the core's role may sign in to the source's database again")
     yield replace(control(plan).unfence(Role.SOURCE), says="take the source core's fence away")
-    yield replace(control(plan).enable(Role.SOURCE), says="the source core starts at boot")
+    yield from booting.restore(plan, at_boot)
 
 
 def not_fenced(plan: Plan, source: Config) -> Reading[list[Check]]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from harness import rqlite
 from harness.check import Check, Witness, equal
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, CommandResult, Role
@@ -19,13 +20,24 @@ if TYPE_CHECKING:
     from harness.plan import Plan
 
 PORT_KEYS = ("http.port", "http.hfsPort", "http.previewsPort")
+LONGEST_END_S = 10.0
+CHILD = "rqlited"  # a core may end before it, or be killed beside it: then it goes on, and takes what is written to it
 STOPPED = 3  # systemctl's code for a unit that does not run
 NO_LOGIN = 'ALTER ROLE :"role_name" NOLOGIN;'
 CAN_LOGIN = "SELECT rolcanlogin FROM pg_roles WHERE rolname = :'role_name'"
 INTERPRETER = re.compile(r"(.*/)?(node|nodejs|python[\d.]*)")
 SIGN_OF_LIFE = "[master]"
 SIGNS = "lines of life in the core's log before: "
-BAD_SIGNS = ("died (code=", "fatal]", "Master startup failed", "[config-validation]", "Traceback")
+BEGINNINGS = ("[master] Platform engine", "[master] Starting rqlited")
+BAD_SIGNS = (
+    "rqlited spawn error",
+    "rqlited exited",
+    "died (code=",
+    "fatal]",
+    "Master startup failed",
+    "[config-validation]",
+    "Traceback",
+)
 
 
 class Control(Protocol):
@@ -181,7 +193,7 @@ def _core_processes(plan: Plan, role: Role) -> Reading[tuple[list[str], int]]:
     core = [
         f"{pid} {user}"
         for pid, user, args in rows
-        if (telling and user == plan.core.user) or _runs(args.split(), f"{plan.core.app_path}/")
+        if (telling and user == plan.core.user) or _runs(args.split(), f"{plan.core.app_path}/") or _is_child(args.split()[0])
     ]
     return core, len(rows)
 
@@ -190,6 +202,10 @@ def _runs(words: Sequence[str], tree: str) -> bool:
     """Whether a command runs a program in a tree: by itself, or by an interpreter."""
     named = words if INTERPRETER.fullmatch(words[0]) else words[:1]
     return any(word.startswith(tree) for word in named)
+
+
+def _is_child(program: str) -> bool:
+    return program.rpartition("/")[2] == CHILD
 
 
 def no_process(plan: Plan, role: Role) -> Reading[Check]:
@@ -201,7 +217,7 @@ def no_process(plan: Plan, role: Role) -> Reading[Check]:
 
 def no_listener(role: Role, config: Config) -> Reading[Check]:
     """Look for listeners of the host's own processes on the core's ports (a listener without a process is another host's)."""
-    ports = {int(config[key]) for key in PORT_KEYS}
+    ports = {int(config[key]) for key in PORT_KEYS} | set(rqlite.ports(config) if rqlite.used(config) else ())
     listed = yield Ask(Command(role, ("ss", "-Hltnp")))
     rows = [text.split() for text in listed.lines]
     own = [row[3] for row in rows if "users:((" in row[-1]]
@@ -242,7 +258,7 @@ def clean_start(plan: Plan) -> Reading[Check]:
     if log.exit:
         return equal("bad signs in the log", Witness.LOG, [], "no log yet", 0, absent=True)
     lines = log.lines
-    begun = max((at for at, text in enumerate(lines) if "[master] Platform engine" in text), default=0)
+    begun = max((at for at, text in enumerate(lines) if any(sign in text for sign in BEGINNINGS)), default=0)
     bad = [sign for text in lines[begun:] for sign in BAD_SIGNS if sign in text]
     remedy = "read the dest core's log"
     return equal("bad signs in the log", Witness.LOG, [], bad, len(lines[begun:]), remedy=remedy)

@@ -46,15 +46,16 @@ def kinds(config: Config) -> list[str]:
 def command(plan: Plan, role: Role, roots: Iterable[DataRoot]) -> Command:
     """Return the command that reads every SQLite file in the data roots; `measured` makes a measurement of its answer."""
     asked = {
-        "roots": [{"path": root.path, "excludes": [*root.excludes, UPLOADED]} for root in roots],
+        "roots": [{"path": root.path, "excludes": [*root.excludes, UPLOADED]} for root in roots if not root.beside],
         "copies": f"{plan.run_folder}/sqlite-copies",
-        "out": _kept(plan),
+        "out": kept(plan),
     }
     says = f"read every SQLite file on the {role}, in private copies"
     return replace(python(role, "sqlite_sets", json.dumps(asked), timeout_s=LONGEST_S), says=says)
 
 
-def _kept(plan: Plan) -> str:
+def kept(plan: Plan) -> str:
+    """Return the file in which a host keeps what it has read."""
     return f"{plan.run_folder}/sqlite-sets"
 
 
@@ -81,7 +82,7 @@ def all_whole(plan: Plan, roots: Sequence[DataRoot], found: Measured | None, pse
     name = "SQLite files of the source that are not whole"
     if found is None:
         return equal(name, Witness.FILES, {}, "not read yet", 0, absent=True)
-    listed = yield Ask(Command(Role.SOURCE, ("sh", "-c", BROKEN, _kept(plan), str(SHOWN_DIFFERENCES))))
+    listed = yield Ask(Command(Role.SOURCE, ("sh", "-c", BROKEN, kept(plan), str(SHOWN_DIFFERENCES))))
     rows = [json.loads(text) for text in listed.lines]
     broken = {pseudonym(_below(row["file"], roots)): row["problem"] for row in rows}
     why = "what is broken before the move arrives broken"
@@ -113,7 +114,7 @@ def _differences(
     plan: Plan, roots: Sequence[DataRoot], pseudonym: Callable[[str], str]
 ) -> Reading[tuple[dict[str, object], dict[str, object]]]:
     """Say which tables differ, as expected and as found; files are shown as pseudonyms: their paths hold users' ids."""
-    listed = ("sort", _kept(plan))
+    listed = ("sort", kept(plan))
     found = yield Compare(Command(Role.SOURCE, listed), Command(Role.DEST, listed))
     left, right = _by_file(found.left_only), _by_file(found.right_only)
     expected: dict[str, object] = {}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import own_checks, preflight, seal, service, verification
+from harness import booting, own_checks, preflight, seal, service, verification
 from harness import platform as listing
 from harness.deed import Role
-from harness.roots import data_roots
 from steps.words import given, then, when
 
 if TYPE_CHECKING:
@@ -23,8 +22,8 @@ def is_v2(run: Run, plan: Plan) -> None:
 
 
 @then("the source's data are where its config says, and the public name serves them")
-def found(run: Run, source: Core) -> None:
-    run.look(preflight.source_found(source.config, [root.path for root in data_roots(source.config)]))
+def found(run: Run, plan: Plan, source: Core) -> None:
+    run.look(preflight.source_found(plan, source.config))
 
 
 @when("the source's core is installed on the dest", idempotent=True)
@@ -40,7 +39,9 @@ def same_version(run: Run, plan: Plan) -> None:
 
 
 @when("the source core is stopped", idempotent=True, mark_after="T_stop")
-def stop(plan: Plan) -> Act:
+def stop(run: Run, plan: Plan) -> Act:
+    if run.read(booting.noted(plan)) is None:
+        yield from booting.note(plan)
     yield from service.stop(plan)
 
 
@@ -49,7 +50,7 @@ def status(run: Run, plan: Plan, role: Role, status: str) -> None:
     run.look(service.is_status(plan, role, status))
 
 
-@then("no process of the {role:Role} core runs")
+@then("no process of the {role:Role} core runs", within_s=service.LONGEST_END_S)
 def no_process(run: Run, plan: Plan, role: Role) -> None:
     run.look(service.no_process(plan, role))
 

@@ -38,8 +38,8 @@ def sets_whole(run: Run, plan: Plan, source: Core) -> None:
 
 
 @when("the data roots are transferred", idempotent=True)
-def transfer(plan: Plan, source: Core) -> Act:
-    yield from files.transfer(plan, source.config)
+def transfer(run: Run, plan: Plan, source: Core) -> Act:
+    yield from files.transfer(plan, source.config, run.state.measured)
 
 
 @then("every data root has the same manifest on both hosts")
@@ -53,8 +53,8 @@ def belong(run: Run, plan: Plan, source: Core) -> None:
 
 
 @when("the data roots are transferred again")
-def transfer_again(plan: Plan, source: Core) -> Act:
-    return (yield from files.transfer(plan, source.config))
+def transfer_again(run: Run, plan: Plan, source: Core) -> Act:
+    return (yield from files.transfer(plan, source.config, run.state.measured))
 
 
 @then("nothing was moved")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import leaving, rollback, service, verification
+from harness import booting, leaving, rollback, service, verification
 from harness.deed import Role
 from harness.sending import claimed
 from steps.words import then, when
@@ -50,13 +50,18 @@ def told(run: Run) -> None:
 
 
 @when("the source is unfrozen", idempotent=True)
-def unfreeze(plan: Plan, source: Core) -> Act:
-    yield from rollback.unfreeze(plan, source.config)
+def unfreeze(run: Run, plan: Plan, source: Core) -> Act:
+    yield from rollback.unfreeze(plan, source.config, run.read(booting.noted(plan)))
 
 
 @then("the source core may start, and its role may sign in")
 def not_fenced(run: Run, plan: Plan, source: Core) -> None:
     run.look(rollback.not_fenced(plan, source.config))
+
+
+@then("the source core starts at boot as before")
+def at_boot(run: Run, plan: Plan) -> None:
+    run.look(booting.as_before(plan))
 
 
 @when("the source core is started again", idempotent=True)

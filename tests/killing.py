@@ -2,7 +2,8 @@
 
 The points, in the order in which a run comes to them: when a scenario begins; when an intent is written and its deed is not begun;
 when a deed has been at work for some milliseconds; when a deed is done and its line is written. KILL_AT=-1 kills nowhere and
-writes how many points there are to the file KILL_COUNT. KILL_AFTER=scenario kills once the first deed of that scenario is written.
+writes how many points there are to the file KILL_COUNT. KILL_AFTER=scenario kills once the first deed of that scenario is
+written, or with KILL_AFTER_DEEDS=n the nth.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from harness.journal import Journal
 MIDDLE_S = 0.02
 AT = int(os.environ.get("KILL_AT", "-1"))
 AFTER = os.environ.get("KILL_AFTER", "")
-state = {"points": 0}
+AFTER_DEEDS = int(os.environ.get("KILL_AFTER_DEEDS", "1"))
+state = {"points": 0, "deeds": 0}
 
 
 def _die() -> None:
@@ -42,7 +44,8 @@ def _listen(line: dict[str, Any]) -> None:
         _point()
         _point(later=True)
     elif line["kind"] == "deed":
-        if AFTER and line["scenario"] == AFTER:
+        state["deeds"] += line["scenario"] == AFTER
+        if AFTER and state["deeds"] == AFTER_DEEDS:
             _die()
         _point()
 

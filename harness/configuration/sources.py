@@ -45,7 +45,15 @@ DEFAULTS: dict[str, Any] = {
         "platform": {"engine": "rqlite"},
         "series": {"engine": "postgresql"},
         "audit": {"engine": "sqlite"},
-        "engines": {"postgresql": {"host": "127.0.0.1", "port": 5432, "database": "pryv-node", "user": "pryv"}},
+        "engines": {
+            "postgresql": {"host": "127.0.0.1", "port": 5432, "database": "pryv-node", "user": "pryv"},
+            "rqlite": {
+                "url": "http://localhost:4001",
+                "raftPort": 4002,
+                "dataDir": "var-pryv/rqlite-data",
+                "binPath": "bin-ext/rqlited",
+            },
+        },
     },
 }
 

@@ -21,18 +21,18 @@ FILE_URL = "file://"
 SAFE = 2**53  # from here on a double does not hold every whole number
 KINDS = ("base", "platform", "series", "file", "audit")
 ENGINES = "storages.engines"
+RQLITE_DIR = f"{ENGINES}.rqlite.dataDir"
 # Where data lie, by key; and for which kind and engine that counts. What the core makes anew by itself is a cache.
 DATA: tuple[tuple[str, str, str], ...] = (
     (f"{ENGINES}.sqlite.path", "", ""),  # users' folders: also where no kind is in SQLite
     (f"{ENGINES}.filesystem.previewsDirPath", "", ""),
-    (f"{ENGINES}.rqlite.dataDir", "platform", "rqlite"),
+    (RQLITE_DIR, "platform", "rqlite"),
 )
 CACHES = frozenset({f"{ENGINES}.filesystem.previewsDirPath"})
 # What a core keeps beside its data, used only where the switch is on (and "" is always on).
 KEPT_BESIDE: tuple[tuple[str, str], ...] = (
     ("letsEncrypt.tlsDir", "letsEncrypt.enabled"),
     ("cluster.ca.path", "dns.domain"),
-    ("cluster.tokens.path", "dns.domain"),
 )
 FILES = (
     "http.ssl.keyFile",
@@ -47,6 +47,8 @@ FILES = (
     "services.email.templatesRootDir",
     "eventFiles.engine.modulePath",
 )
+# The store of one-time join tokens: one file, named where the switch is on.
+TOKENS, TOKENS_SWITCH = "cluster.tokens.path", "dns.domain"
 
 
 class ConfigError(HarnessError):
@@ -114,11 +116,12 @@ def secrets_of(values: Mapping[str, Any]) -> tuple[Secret, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A path that the config names under `key`; a `cache` is made anew by the core."""
+    """A path that the config names under `key`; a `cache` is made anew by the core, `beside` is kept beside the core's data."""
 
     key: str
     path: str
     cache: bool = False
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +167,17 @@ class Config:
         """Return every path that the config names for data of the engines in use, and for what the core keeps beside them."""
         engines = self.engines()
         keys = [key for key, kind, engine in DATA if not kind or engines.get(kind) == engine]
-        keys += [key for key, switch in KEPT_BESIDE if self.get(switch)]
-        return tuple(Place(key, path, key in CACHES) for key in keys for path in self._paths(self.get(key)))
+        beside = {key for key, switch in KEPT_BESIDE if self.get(switch)}
+        return tuple(
+            Place(key, path, key in CACHES, key in beside)
+            for key in (*keys, *sorted(beside))
+            for path in self._paths(self.get(key))
+        )
 
     def named_files(self) -> tuple[Place, ...]:
         """Return every file or folder that the config names and that is no data: TLS files, extensions, file URLs."""
-        found = [Place(key, path) for key in FILES for path in self._paths(self.get(key))]
+        keys = (*FILES, TOKENS) if self.get(TOKENS_SWITCH) else FILES
+        found = [Place(key, path) for key in keys for path in self._paths(self.get(key))]
         urls = [(key, value) for key, value in self.values.items() if isinstance(value, str) and value.startswith(FILE_URL)]
         return (*found, *(Place(key, path) for key, value in sorted(urls) for path in self._paths(value.removeprefix(FILE_URL))))
 

@@ -1,6 +1,6 @@
 r"""The manifest of a file tree: what lies at every path, in lines that are the same on every host when the trees are.
 
-Usage: manifest.py ROOT [--follow] [--exclude GLOB]... --out FILE
+Usage: manifest.py ROOT [--follow] [--may-be-absent] [--exclude GLOB]... --out FILE
 
 A line is `type TAB mode TAB owner:group TAB size TAB sha256 TAB path`:
   type     find's letter: f file, d folder, l symbolic link, p pipe, s socket, c and b devices
@@ -16,7 +16,8 @@ a folder with all that is in it.
 
 With --follow a link is what it leads to, wherever that lies, as `rsync --copy-links` sends it: a file, or a folder with all that
 is in it. So the tree of links on a source and the tree that arrives have the same manifest. A link that leads nowhere, in a ring
-or back to a folder that it lies in cannot be sent so: an error that names it.
+or back to a folder that it lies in cannot be sent so: an error that names it. With --may-be-absent a ROOT that is not there has
+no lines.
 
 FILE is written as FILE.part and renamed (mode 0600). Printed is one JSON line: {"digest": sha256 of FILE, "paths": lines,
 "files": regular files, "bytes": their bytes, "seconds": wall time}. A path that changes, vanishes or cannot be read meanwhile
@@ -253,9 +254,11 @@ def blocks(root: bytes, batches: Iterator[list[tuple[bool, bytes]]], *, follow: 
             ahead.extend(pool.submit(ask, batch) for batch in islice(batches, 1))
 
 
-def write(root: bytes, excludes: list[str], out: BinaryIO, *, follow: bool) -> dict[str, object]:
+def write(root: bytes, excludes: list[str], out: BinaryIO, *, follow: bool, absent: bool = False) -> dict[str, object]:
     """Write the lines; returns the answer without its seconds."""
     patterns = [re.compile(fnmatch.translate(glob.lstrip("/")).encode()).match for glob in excludes]
+    if absent:
+        return {"digest": hashlib.sha256().hexdigest(), "paths": 0, "files": 0, "bytes": 0}
     found = walk(root, lambda path: any(match(path) for match in patterns), follow=follow)
     digest, paths, files, total = hashlib.sha256(), 0, 0, 0
     for text, some, size in blocks(root, iter(lambda: list(islice(found, BATCH_PATHS)), []), follow=follow):
@@ -270,6 +273,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="manifest")
     parser.add_argument("root")
     parser.add_argument("--follow", action="store_true")
+    parser.add_argument("--may-be-absent", action="store_true")
     parser.add_argument("--exclude", action="append", default=[])
     parser.add_argument("--out", required=True)
     asked = parser.parse_args()
@@ -277,7 +281,9 @@ def main() -> int:
     os.umask(0o077)
     try:
         with open(part, "wb") as out:  # noqa: PTH123 - one small program without pathlib starts faster
-            answer = write(os.path.realpath(os.fsencode(asked.root)), asked.exclude, out, follow=asked.follow)
+            absent = asked.may_be_absent and not os.path.lexists(asked.root)
+            root = os.path.realpath(os.fsencode(asked.root))
+            answer = write(root, asked.exclude, out, follow=asked.follow, absent=absent)
         os.replace(part, asked.out)  # noqa: PTH105 - as above
     except (OSError, Changed) as error:
         path = getattr(error, "filename", None)

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 from harness.check import Check, Witness, equal
 from harness.core_api import call
 from harness.deed import Ask, Command, Role
+from harness.roots import data_roots, why_not
 from harness.sending import claimed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from harness.configuration import Config
     from harness.deed import Reading
     from harness.plan import Plan
+    from harness.roots import DataRoot
 
 V1_GUIDE = "a v1 core is moved by Pryv.io's own v1 guides (core migration, register migration), or taken to v2 first"
 
@@ -34,21 +36,33 @@ def core_is_v2(plan: Plan) -> Reading[Check]:
     return Check(name, Witness.FILES, "2.…", version, version.startswith("2."), 1, remedy=V1_GUIDE)
 
 
-def source_found(config: Config, roots: Iterable[str]) -> Reading[list[Check]]:
-    """Look whether the data roots that the config names, or what they lead to, hold something; and whom the public name serves."""
-    checks = []
+def source_found(plan: Plan, config: Config) -> Reading[list[Check]]:
+    """Look whether the data roots, or what they lead to, hold something and can be moved; and whom the public name serves."""
+    roots = data_roots(config)
+    checks = [_can_be_moved(plan, roots)]
     for root in roots:
-        found = yield Ask(Command(Role.SOURCE, ("find", f"{root}/", "-maxdepth", "2"), exits=(0, 1)))
-        leads = yield Ask(Command(Role.SOURCE, ("readlink", "-m", root)))
-        real = "" if leads.text == root else f" in {leads.text}"
+        found = yield Ask(Command(Role.SOURCE, ("find", f"{root.path}/", "-maxdepth", "2"), exits=(0, 1)))
+        leads = yield Ask(Command(Role.SOURCE, ("readlink", "-m", root.path)))
+        real = "" if leads.text == root.path else f" in {leads.text}"
         paths = len(found.lines)
         remedy = "find out where the running core has its data: its config says another place"
-        name = f"data root {root}"
-        checks.append(Check(name, Witness.FILES, "holds data", f"{paths} paths{real}", paths > 1, paths, remedy=remedy))
+        name, observed = f"data root {root.path}", f"{paths} paths{real}"
+        expected, least = ("a folder, or not there", 0) if root.beside else ("holds data", 2)
+        held, seen = paths >= least, paths + int(root.beside)
+        checks.append(Check(name, Witness.FILES, expected, observed, held, seen, remedy=remedy))
     answer = yield Ask(call("GET", "/reg/service/info"))
     serial = str(answer.json().get("serial")) if answer.status == 200 else f"status {answer.status}"  # noqa: PLR2004 - HTTP OK
     checks.append(equal("serial under the public name", Witness.API, str(config["service.serial"]), serial))
     return checks
+
+
+def _can_be_moved(plan: Plan, roots: Sequence[DataRoot]) -> Check:
+    """Check that no data root holds what is moved otherwise, or stays."""
+    others = [path.rstrip("/") for path in (*plan.core.config_paths, plan.core.app_path, plan.run_folder)]
+    observed = {root.path: said for root in roots if (said := why_not(root, others))}
+    remedy = "let the config name a folder of its own for these data"
+    name = "places of data that cannot be moved"
+    return equal(name, Witness.FILES, {}, observed, len(roots), why="they would be overwritten as a whole", remedy=remedy)
 
 
 def nothing_overwritten(plan: Plan, roots: Iterable[str], database: str) -> Reading[list[Check]]:
@@ -60,7 +74,8 @@ def nothing_overwritten(plan: Plan, roots: Iterable[str], database: str) -> Read
     admin = plan.databases.postgresql.admin.system_user
     asked = Command(Role.DEST, ("psql", "-XqAt", "-d", "postgres", "-c", "SELECT datname FROM pg_database"), as_user=admin)
     databases = (yield Ask(asked)).lines
-    strange = [path for path in filled if f"path {path}" not in mine]
+    own = [thing.removeprefix("path ") for thing in mine if thing.startswith("path ")]
+    strange = [path for path in filled if not any(path == one or path.startswith(f"{one}/") for one in own)]
     strange_database = [name for name in databases if name == database and f"database {name}" not in mine]
     remedy = "this dest holds a core's data already: choose an empty one, or move them away yourself"
     return [

@@ -26,6 +26,8 @@ PREVIEWS = "storages.engines.filesystem.previewsDirPath"
 EVERYWHERE = frozenset({"c", "posix"})  # PostgreSQL has these itself
 SIZE = "SELECT pg_database_size(datname) / 1024 FROM pg_database WHERE datname = :'db'"
 LOCALES = "SELECT datcollate || '|' || datctype FROM pg_database WHERE datname = :'db' AND datlocprovider = 'c'"
+# The last line is the sum of those that are there.
+SUMMED = 'for path; do shift; [ ! -e "$path" ] || set -- "$@" "$path"; done; exec du $0 -- "$@"'
 # Free kilobytes or inodes where a folder is or will be.
 FREE = 'p=$1; while [ ! -d "$p" ]; do p=$(dirname "$p"); done; df "$0" "$p" | tail -n 1'
 # Asking for an attribute that is not there tells whether there may be any (error 95: not supported).
@@ -50,8 +52,8 @@ def room(plan: Plan, roots: Iterable[str], database: str) -> Reading[list[Check]
     """Look for room: on the dest 2.5 times of what arrives, in kB and in inodes; on the source for the dump."""
     folders = [f"{root}/" for root in roots]
     tables = int((yield Ask(admin_sql(plan, Role.SOURCE, SIZE, db=database))).text)
-    files = yield Ask(Command(Role.SOURCE, ("du", "-skcL", *folders), timeout_s=LONGEST_S))
-    paths = yield Ask(Command(Role.SOURCE, ("du", "-scL", "--inodes", *folders), timeout_s=LONGEST_S))
+    files = yield Ask(Command(Role.SOURCE, ("sh", "-c", SUMMED, "-skcL", *folders), timeout_s=LONGEST_S))
+    paths = yield Ask(Command(Role.SOURCE, ("sh", "-c", SUMMED, "-scL --inodes", *folders), timeout_s=LONGEST_S))
     arrives, count = tables + int(files.lines[-1].split()[0]), int(paths.lines[-1].split()[0])
     places = [plan.run_folder, *folders]
     free = [int(answer.text.split()[3]) for answer in (yield tuple(_free(Role.DEST, place, "-Pk") for place in places))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness import rqlite
 from harness.databases import ENGINES
 
 if TYPE_CHECKING:
@@ -13,21 +14,34 @@ if TYPE_CHECKING:
     from harness.plan import Plan
 
 
-def _strategy(wanted: str) -> Callable[[Plan], str]:
-    return lambda plan: "" if plan.cutover.strategy == wanted else f"the plan cuts over by {plan.cutover.strategy}"
+def _strategy(wanted: str) -> Callable[[Plan, Config | None], str]:
+    return lambda plan, _config: "" if plan.cutover.strategy == wanted else f"the plan cuts over by {plan.cutover.strategy}"
 
 
-TAGS: Mapping[str, Callable[[Plan], str]] = {
+def _rqlite(_plan: Plan, config: Config | None) -> str:
+    return "" if config and rqlite.used(config) else "the source's config does not keep the platform in rqlite"
+
+
+def _raft_address(plan: Plan, config: Config | None) -> str:
+    if said := _rqlite(plan, config):
+        return said
+    stays = f"rqlited's address is {rqlite.address(config)} on both hosts" if config else ""
+    return "" if config and rqlite.moves_address(plan, config) else stays
+
+
+TAGS: Mapping[str, Callable[[Plan, Config | None], str]] = {
     "by_dns": _strategy("dns"),
     "by_proxy": _strategy("proxy"),
-    "multicore": lambda _: "the plan names one core",
+    "multicore": lambda _plan, _config: "the plan names one core",
+    "rqlite": _rqlite,
+    "raft_address": _raft_address,
 }
 
 
 def reason(plan: Plan, config: Config | None, tags: frozenset[str], row: Mapping[str, str]) -> str:
     """Return why a scenario does not apply, or nothing when it does."""
     for tag in sorted(tags & TAGS.keys()):
-        if said := TAGS[tag](plan):
+        if said := TAGS[tag](plan, config):
             return said
     engine = row.get("engine")
     if engine and not (config and engine in ENGINES and ENGINES[engine].used(config)):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.deed import Command, Role
 from harness.errors import LockHeld
 from harness.host import python
+from harness.leaving import removal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +106,7 @@ class RunFolder:
 
     def remove(self) -> None:
         """Remove the run folder, the lock with it."""
-        self.host.run(Command(self.host.role, ("rm", "-rf", "--", self.host.run_folder)))
+        self.host.run(removal(self.host.role, self.host.run_folder))
 
     def await_unfinished(self) -> list[str]:
         """Wait for the detached deeds that a killed run left at work; returns their names."""

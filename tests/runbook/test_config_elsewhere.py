@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 
@@ -70,3 +71,12 @@ def test_a_dest_whose_service_lacks_a_variable_is_red_before_users_are_led_to_it
     [(outcome, observed)] = checks(rehearsal, "arguments and environment of the dest core")
     assert (outcome, observed) == ("not held", {"argument webhooks.maxRetries": "(not set)"})
     assert "T_open" not in {line["mark"] for line in rehearsal.lines if line["kind"] == "mark"}
+
+
+def test_a_run_that_was_killed_with_both_run_folders_gone_still_knows_how_the_core_was_started(rehearsal: Rehearsal) -> None:
+    kill = {"KILL_AFTER": "Neither host keeps anything of this run", "KILL_AFTER_DEEDS": "2"}
+    rehearsal.environment = {"CONFIG_IN": "environment", **kill}
+    assert rehearsal.run(*COMMAND, "-p", "tests.killing") == -signal.SIGKILL, rehearsal.printed[-3000:]
+
+    assert rehearsal.run(*COMMAND) == 0, rehearsal.printed[-3000:]
+    assert "source  retired at" in rehearsal.printed

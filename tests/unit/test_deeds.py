@@ -96,7 +96,7 @@ def test_a_restore_is_one_transaction_as_the_cores_role() -> None:
 
 
 def test_data_roots_are_sent_with_delete_and_without_previews_and_shm() -> None:
-    claim, sent = deeds(files.transfer(plan(), CONFIG))
+    claim, sent = deeds(files.transfer(plan(), CONFIG, {}))
 
     assert claim.argv[-1] == "path /var/lib/pryv/data"
     assert {"--delete", "--exclude=/previews/*", "--exclude=*-shm", "--modify-window=-1"} <= set(sent.argv)

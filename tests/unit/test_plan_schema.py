@@ -11,6 +11,7 @@ import yaml
 
 from fixtures.hosts import sample
 from fixtures.hosts.keys import Keys
+from fixtures.hosts.product import STAND_IN
 from fixtures.hosts.records import Record
 from harness.plan import schema
 from tests.plans import CONTENT
@@ -40,8 +41,8 @@ def test_the_shipped_schema_is_the_models() -> None:
 
 
 def test_the_plan_of_a_rehearsal_is_valid_by_the_schema(tmp_path: Path) -> None:
-    record = Record("abcdef", "", "", "127.1.1", 10001, 10002, 10003)
-    content = yaml.safe_load(yaml.safe_dump(sample.plan(record, Keys(tmp_path), tmp_path / "backup")))
+    record = Record("abcdef", "", "", "127.1.1", 10001, 10002, 10003, 10004, 10005)
+    content = yaml.safe_load(yaml.safe_dump(sample.plan(record, Keys(tmp_path), tmp_path / "backup", STAND_IN)))
 
     assert found(content) == []
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from harness import booting
 from harness.check import Outcome
 from harness.configuration import Config
 from harness.configuration.values import flat
@@ -19,7 +20,7 @@ from harness.run.driving import drive
 from harness.run.endings import closes, demand_may_begin, ending, is_closed, newest_green
 from harness.run.fold import State
 from harness.run.values import Loss
-from tests.plans import CONFIG, plan
+from tests.plans import CONFIG, CONTENT, plan
 from tests.unit.test_retiring import telling
 
 if TYPE_CHECKING:
@@ -177,3 +178,32 @@ def test_what_the_rest_takes_is_learnt_from_a_move_and_not_from_a_rollback(tmp_p
     record(tmp_path, "r2", {"kind": "verdict", "status": "rolled back", "closes": True})
 
     assert newest_green(tmp_path) == moved
+
+
+@pytest.mark.parametrize(
+    ("status", "before", "deeds", "held_enabled"),
+    [
+        ("core is running (pid 7), enabled", "enabled", ["enable"], True),
+        ("core is running (pid 7), disabled", "disabled", ["disable"], False),
+        ("core is running", "", ["enable"], True),
+    ],
+)
+def test_a_rollback_leaves_the_boot_as_the_freeze_found_it(
+    status: str, before: str, deeds: list[str], *, held_enabled: bool
+) -> None:
+    part = {**CONTENT["core"], "command": {**CONTENT["core"]["command"], "disable": ["core", "disable"]}}
+    wanted = plan(core=part)
+    noting = booting.note(wanted)
+    asked: Any = next(noting)
+    claimed: Any = noting.send(CommandResult(asked, 0, status.encode(), b"", 0.0))
+
+    assert claimed.argv[-1] == f"{booting.NOTED}{before}"
+    assert [deed.argv[-1] for deed in booting.restore(wanted, before)] == deeds  # type: ignore[union-attr]
+    look = [f"{booting.NOTED}{before}", "core is running, enabled"]
+    assert drive(booting.as_before(wanted), telling(*look)).held is held_enabled
+
+
+def test_of_a_core_that_was_found_stopped_nothing_is_noted_and_a_boot_starts_it() -> None:
+    assert drive(booting.noted(plan()), telling("")) is None
+    assert [deed.argv[-1] for deed in booting.restore(plan(), None)] == ["enable"]  # type: ignore[union-attr]
+    assert not drive(booting.as_before(plan()), telling("", "core is running, disabled")).held
