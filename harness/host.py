@@ -115,11 +115,21 @@ class Host:
         return self.run(python(self.role, "lasting", *arguments, timeout_s=timeout_s)).json()
 
     def _last(self, command: Command) -> CommandResult:
-        """Run a deed detached and follow it to its end; a deed of that name that still runs is followed, not begun again."""
-        argv = as_user(command.as_user, command.argv) if command.as_user else command.argv
+        """Run a deed detached and follow it to its end; a deed of that name that still runs is followed, not begun again.
+
+        One that was begun ahead is followed too when it has ended; where it ended badly, or its end is not known, it is done again.
+        One that is ahead of another scenario is not waited for.
+        """
         folder = f"{self.run_folder}/deeds/{command.lasting}"
+        if command.begun and self._helper("wait", folder, "0")["state"] in {"running", "done"}:
+            if command.ahead_of:
+                return CommandResult(command, command.exits[0], b"", b"", 0.0)
+            result = self.follow(command, folder)
+            if result.ok:
+                return result
+        argv = as_user(command.as_user, command.argv) if command.as_user else command.argv
         self._helper("start", folder, json.dumps(("env", "LC_ALL=C.UTF-8", *argv)))
-        return self.follow(command, folder)
+        return CommandResult(command, command.exits[0], b"", b"", 0.0) if command.ahead_of else self.follow(command, folder)
 
     def follow(self, command: Command, folder: str) -> CommandResult:
         """Wait for a detached deed; raises DeedFailed when the host knows no end of it (it was killed, or the host rebooted)."""
