@@ -20,7 +20,7 @@ from harness.roots import data_roots
 from harness.sending import claim, send
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from harness.configuration import Config
     from harness.deed import Act, CommandResult, Reading
@@ -38,18 +38,30 @@ def transfer(plan: Plan, config: Config) -> Generator[Any, Any, dict[str, Comman
     Returns what rsync told of each.
     """
     told = {}
-    for root in data_roots(config):
+    for root, command in zip(data_roots(config), sendings(plan, config), strict=True):
         yield from claim(plan, Role.DEST, f"path {root.path}")
-        excludes = tuple(f"--exclude={pattern}" for pattern in root.excludes)
-        told[root.path] = yield send(plan, f"{root.path}/", options=("--delete", *excludes), lasting=f"files-{root.name}")
+        told[root.path] = yield command
     return told
+
+
+def sendings(plan: Plan, config: Config) -> Iterator[Command]:
+    """Yield the command that sends each data root."""
+    for root in data_roots(config):
+        excludes = tuple(f"--exclude={pattern}" for pattern in root.excludes)
+        yield send(plan, f"{root.path}/", options=("--delete", *excludes), lasting=f"files-{root.name}")
+
+
+def known_path(plan: Plan, root: DataRoot) -> str:
+    """Return where a host keeps what is known ahead of a data root's files (harness.hostside.ahead)."""
+    return f"{plan.run_folder}/known-{root.name}"
 
 
 def _manifest(plan: Plan, role: Role, root: DataRoot) -> Command:
     excludes = tuple(word for pattern in root.excludes for word in ("--exclude", pattern))
     out = f"{plan.run_folder}/manifest-{root.name}"
     follow = ("--follow",) if role is Role.SOURCE else ()
-    taken = python(role, "manifest", root.path, *follow, *excludes, "--out", out, timeout_s=LONGEST_S)
+    known = ("--known", known_path(plan, root)) if plan.transfer == "preseed" else ()
+    taken = python(role, "manifest", root.path, *follow, *known, *excludes, "--out", out, timeout_s=LONGEST_S)
     return replace(taken, says=f"take the manifest of {root.path} on the {role}")
 
 
@@ -124,16 +136,16 @@ def nothing_moved(told: Mapping[str, CommandResult]) -> list[Check]:
     """Check what a second transfer told of itself: files seen, and not a byte of them sent (other times alone send none)."""
     checks = []
     for path, answer in told.items():
-        figures = {name.strip(): value for name, _, value in (text.partition(":") for text in answer.lines)}
-        sent = {name: _figure(figures.get(name, "")) for name in STATISTICS}
+        sent = {name: statistic(answer, name) for name in STATISTICS}
         expected = dict.fromkeys(STATISTICS, 0)
-        seen = _figure(figures.get("Number of files", ""))
+        seen = statistic(answer, "Number of files")
         why = "what a second transfer moves had not arrived, or was changed on the dest since"
         checks.append(equal(f"what was moved again into {path}", Witness.FILES, expected, sent, max(seen, 0), why=why))
     return checks
 
 
-def _figure(text: str) -> int:
+def statistic(answer: CommandResult, wanted: str) -> int:
     """Return the first figure of one of rsync's statistics; -1 when there is none."""
-    digits = text.replace(",", "").split()
+    figures = {name.strip(): value for name, _, value in (text.partition(":") for text in answer.lines)}
+    digits = figures.get(wanted, "").replace(",", "").split()
     return int(digits[0]) if digits and digits[0].isdigit() else -1

@@ -21,6 +21,7 @@ TAGS: Mapping[str, Callable[[Plan], str]] = {
     "by_dns": _strategy("dns"),
     "by_proxy": _strategy("proxy"),
     "multicore": lambda _: "the plan names one core",
+    "preseed": lambda plan: "" if plan.transfer == "preseed" else f"the plan's transfer is {plan.transfer}: nothing goes ahead",
 }
 
 
