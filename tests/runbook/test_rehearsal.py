@@ -17,7 +17,8 @@ from tests.runbook.test_words_hold import SEED
 
 pytestmark = pytest.mark.rehearsal
 
-NOT_APPLICABLE = {
+AHEAD = {"The data roots are on the dest before users wait", "What was sent ahead is known on both hosts"}
+BY_PROXY = {
     "The source can forward to the dest",
     "The dest knows its clients behind the source",
     "The source forwards every path to the dest",
@@ -26,6 +27,7 @@ NOT_APPLICABLE = {
     "The public name leads to the dest without the source",
     "The dest trusts no other proxy any more",
 }
+NOT_APPLICABLE = AHEAD | BY_PROXY
 
 
 def host_processes(folder: Path) -> list[str]:
