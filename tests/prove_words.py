@@ -47,8 +47,9 @@ def texts(*keywords: str) -> list[str]:
 
 
 def emptied(text: str, folder: Path) -> Tried:
-    """Rehearse with one step emptied; a step of a feature that is only run by name is run in that feature."""
-    rehearsal = Rehearsal(folder, ("--cutover", strategy(text)), environment={"EMPTIED": text})
+    """Rehearse with one step emptied, with what goes ahead; a step that only one way of cutting over has is run in that."""
+    how = ("--transfer", "preseed", "--cutover", strategy(text))
+    rehearsal = Rehearsal(folder, how, environment={"EMPTIED": text})
     try:
         code = rehearsal.run("-p", "tests.emptied")
         cause = rehearsal.cause() if code == 1 else f"exit {code}"
