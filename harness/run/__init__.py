@@ -159,7 +159,7 @@ class Run:
         """
         self._look_at_all_standing()
         self._mark_after = action.mark_after
-        begun_ahead = self.doing.scenario.name in self.state.ahead.values()
+        begun_ahead = any(waits == self.doing.scenario.name for waits, _ in self.state.ahead.values())
         if not (self.doing.scenario.always_acts or begun_ahead):
             before = [self._looked(fact, Phase.BEFORE) for fact in facts]
             for looked in before:

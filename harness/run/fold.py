@@ -26,7 +26,8 @@ class State:
     since. `facts` are the standing facts that have begun, with the value they began with; `broken` those that did not hold when
     last looked at. `stopping` says that the stop of the source core was begun and no T_stop made; `over` that the source must be
     frozen anew. `launches` counts the starts of the dest core by this run, those before a reset too. `ahead` holds the deeds
-    that were begun ahead of a scenario (its name) whose act has not waited for them yet, by their names on the host. `epoch` counts
+    that were begun ahead of a scenario whose act has not waited for them yet, by their names on the host: the names of that
+    scenario and of the one that began it; red or unsettled, neither has begun anything. `epoch` counts
     the freezings of the source; `measured` holds what was measured at rest in this one.
     """
 
@@ -39,7 +40,7 @@ class State:
     stopping: bool = False
     over: bool = False
     launches: int = 0
-    ahead: dict[str, str] = field(default_factory=dict)
+    ahead: dict[str, tuple[str, str]] = field(default_factory=dict)
     epoch: int = 0
     measured: dict[str, Measured] = field(default_factory=dict)
     red: str = ""
@@ -83,6 +84,7 @@ class State:
         gone = set(keys)
         self.green = [one for one in self.green if one not in gone]
         names = {name_of(one) for one in gone}
+        self.ahead = {deed: scenarios for deed, scenarios in self.ahead.items() if not names.intersection(scenarios)}
         self.over = self.over or STOPPED in names
         self.facts = {name: value for name, value in self.facts.items() if self._begun_by.get(name) not in names}
 
@@ -148,7 +150,7 @@ def _intent(state: State, line: Line) -> None:
 
 def _deed(state: State, line: Line) -> None:
     if line.get("ahead_of") and line["ok"]:
-        state.ahead[line["lasting"]] = line["ahead_of"]
+        state.ahead[line["lasting"]] = (line["ahead_of"], line["scenario"])
     elif line.get("lasting") and not line.get("ahead_of"):
         state.ahead.pop(line["lasting"], None)
 

@@ -116,16 +116,22 @@ def test_what_was_begun_ahead_and_did_not_make_its_fact_true_is_red(inner: Inner
 
 
 def line(ahead_of: str = "", *, ok: bool = True) -> dict[str, Any]:
-    return {"kind": "deed", "lasting": "dump", "ok": ok, **({"ahead_of": ahead_of} if ahead_of else {})}
+    return {"kind": "deed", "scenario": "Now", "lasting": "dump", "ok": ok, **({"ahead_of": ahead_of} if ahead_of else {})}
+
+
+def red(scenario: str) -> dict[str, Any]:
+    return {"kind": "scenario", "feature": "F", "scenario": scenario, "example": "", "status": "red"}
 
 
 def test_the_record_tells_what_is_begun_ahead_until_it_is_waited_for_or_the_epoch_ends() -> None:
     begun, waited = line("Later"), line()
 
-    assert fold([begun]).ahead == {"dump": "Later"}
+    assert fold([begun, red("Another")]).ahead == {"dump": ("Later", "Now")}
+    assert fold([begun, red("Now")]).ahead == {}
+    assert fold([begun, red("Later")]).ahead == {}
     assert fold([line("Later", ok=False)]).ahead == {}
     assert fold([begun, waited]).ahead == {}
     assert fold([begun, {**waited, "ok": False}]).ahead == {}
     for mark in ("T_stop", "T_reset"):
         assert fold([begun, {"kind": "mark", "mark": mark, "time": "02:14"}]).ahead == {}
-    assert fold([begun, {"kind": "mark", "mark": "T_start", "time": "02:14"}]).ahead == {"dump": "Later"}
+    assert fold([begun, {"kind": "mark", "mark": "T_start", "time": "02:14"}]).ahead == {"dump": ("Later", "Now")}
