@@ -145,3 +145,13 @@ def test_the_scenarios_that_begin_ahead_are_those_of_the_features(name: str) -> 
     texts = [path.read_text(encoding="utf-8") for path in FEATURES.glob("[67]0_*.feature")]
 
     assert any(f": {name.replace('{engine}', '<engine>')}\n" in text for text in texts)
+
+
+def test_what_goes_ahead_is_written_down_as_this_runs_before_it_is_sent_so_that_a_rollback_removes_it() -> None:
+    claimed, sent = list(ahead.send_roots(PRESEED, config()))
+
+    assert isinstance(claimed, Command)
+    assert isinstance(sent, Command)
+    assert (claimed.host, claimed.argv[-1]) == (Role.DEST, f"path {ROOT}")
+    assert (sent.host, sent.argv[-1], sent.exits) == (Role.SOURCE, f"root@203.0.113.20:{ROOT}/", (0, 24))
+    assert {"--delete", "--modify-window=-1", "--exclude=*-shm"} <= set(sent.argv)
