@@ -27,6 +27,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--rqlited", type=Path, metavar="BIN", help="keep the core's platform in rqlite: the rqlited that does it")
     group.addoption("--cutover", choices=("dns", "proxy"), default="dns", help="how a rehearsal's users are led to the dest")
     group.addoption("--scale", default="1", help="how much new hosts' source has: N times 20 people with 2,000 events, or small")
+    group.addoption(
+        "--transfer", choices=("literal", "preseed"), default="literal", help="new hosts' plan: what is sent before users wait"
+    )
     group.addoption("--worlds", type=Path, default=ROOT / ".rehearsal", help="where rehearsal hosts lie")
     group.addoption("--reports", type=Path, default=ROOT / "reports", help="where the record goes")
     group.addoption("--fresh", action="store_true", help="rehearse on new hosts, whatever was kept")

@@ -1,7 +1,7 @@
 """Deeds, observations and their results as values, and how they are shown.
 
-A deed changes something: a Command on a host, an HttpRequest, a DnsUpdate. An observation asks and changes nothing:
-it is an Ask around a read-only Command or HttpRequest, a Query of a database, a Resolve of a name. Only harness.run performs them.
+A deed changes something: a Command on a host, an HttpRequest, a DnsUpdate. An observation asks and changes nothing: an Ask around
+a read-only Command or HttpRequest, a Query, a Resolve of a name. Acts yield deeds, looks observations; only harness.run does them.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Secret:
 class Command:
     """A program run on a host.
 
-    `argv` is shown in the record, so it never holds a secret: secrets go by `input` (bytes for its stdin, never recorded).
-    `exits` are the exit codes that count as success. `lasting` names a deed that may last: it is run detached on the host,
-    outlives a lost link, and is waited for by a continued run. One that `lets_go` removes the run folder, and the lock with it. Of
-    what a `private` one prints nothing is shown. `says` is what it does, for people; the record has both.
+    `argv` is shown in the record, so it never holds a secret: secrets go by `input` (bytes for its stdin, never recorded). `exits`
+    are the exit codes that count as success. `lasting` names a deed that may last: it is run detached, outlives a lost link, and is
+    waited for by a continued run. One `ahead_of` a scenario is only begun: that scenario's act waits for it, as for one that is
+    `begun`. One that `lets_go` removes the run folder with its lock. What a `private` one prints is not shown. `says` tells people.
     """
 
     host: Role
@@ -56,13 +56,14 @@ class Command:
     timeout_s: float = 60.0
     exits: tuple[int, ...] = (0,)
     lasting: str = ""
+    ahead_of: str = ""
+    begun: bool = False
     private: bool = False
     lets_go: bool = False
     says: str = ""
 
     def __str__(self) -> str:
-        who = f"{self.host} as {self.as_user}" if self.as_user else str(self.host)
-        return f"{who}$ {shlex.join(self.argv)}"
+        return f"{self.host}{f' as {self.as_user}' if self.as_user else ''}$ {shlex.join(self.argv)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from harness.roots import data_roots, found_at_rest
 from harness.sending import claim, send
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from harness.configuration import Config
     from harness.deed import Act, CommandResult, Reading
@@ -38,19 +38,32 @@ def transfer(plan: Plan, config: Config, measured: Mapping[str, Measured]) -> Ge
     Returns what rsync told of each.
     """
     told = {}
-    for root in found_at_rest(config, measured):
+    roots = found_at_rest(config, measured)
+    for root, command in zip(roots, sendings(plan, roots), strict=True):
         yield from claim(plan, Role.DEST, f"path {root.path}")
+        told[root.path] = yield command
+    return told
+
+
+def sendings(plan: Plan, roots: Iterable[DataRoot]) -> Iterator[Command]:
+    """Yield the command that sends each data root."""
+    for root in roots:
         excludes = tuple(f"--exclude={pattern}" for pattern in root.excludes)
         options = ("--delete", *(("--checksum",) if root.checksum else ()), *excludes)
-        told[root.path] = yield send(plan, f"{root.path}/", options=options, lasting=f"files-{root.name}")
-    return told
+        yield send(plan, f"{root.path}/", options=options, lasting=f"files-{root.name}")
+
+
+def known_path(plan: Plan, root: DataRoot) -> str:
+    """Return where a host keeps what is known ahead of a data root's files (harness.hostside.ahead)."""
+    return f"{plan.run_folder}/known-{root.name}"
 
 
 def _manifest(plan: Plan, role: Role, root: DataRoot) -> Command:
     excludes = tuple(word for pattern in root.excludes for word in ("--exclude", pattern))
     out = f"{plan.run_folder}/manifest-{root.name}"
     flags = (*(("--follow",) if role is Role.SOURCE else ()), *(("--may-be-absent",) if root.beside else ()))
-    taken = python(role, "manifest", root.path, *flags, *excludes, "--out", out, timeout_s=LONGEST_S)
+    known = ("--known", known_path(plan, root)) if plan.transfer == "preseed" else ()
+    taken = python(role, "manifest", root.path, *flags, *known, *excludes, "--out", out, timeout_s=LONGEST_S)
     return replace(taken, says=f"take the manifest of {root.path} on the {role}")
 
 
@@ -125,16 +138,16 @@ def nothing_moved(told: Mapping[str, CommandResult]) -> list[Check]:
     """Check what a second transfer told of itself: files seen, and not a byte of them sent (other times alone send none)."""
     checks = []
     for path, answer in told.items():
-        figures = {name.strip(): value for name, _, value in (text.partition(":") for text in answer.lines)}
-        sent = {name: _figure(figures.get(name, "")) for name in STATISTICS}
+        sent = {name: statistic(answer, name) for name in STATISTICS}
         expected = dict.fromkeys(STATISTICS, 0)
-        seen = _figure(figures.get("Number of files", ""))
+        seen = statistic(answer, "Number of files")
         why = "what a second transfer moves had not arrived, or was changed on the dest since"
         checks.append(equal(f"what was moved again into {path}", Witness.FILES, expected, sent, max(seen, 0), why=why))
     return checks
 
 
-def _figure(text: str) -> int:
+def statistic(answer: CommandResult, wanted: str) -> int:
     """Return the first figure of one of rsync's statistics; -1 when there is none."""
-    digits = text.replace(",", "").split()
+    figures = {name.strip(): value for name, _, value in (text.partition(":") for text in answer.lines)}
+    digits = figures.get(wanted, "").replace(",", "").split()
     return int(digits[0]) if digits and digits[0].isdigit() else -1

@@ -115,24 +115,45 @@ class Host:
         return self.run(python(self.role, "lasting", *arguments, timeout_s=timeout_s)).json()
 
     def _last(self, command: Command) -> CommandResult:
-        """Run a deed detached and follow it to its end; a deed of that name that still runs is followed, not begun again."""
-        argv = as_user(command.as_user, command.argv) if command.as_user else command.argv
+        """Run a deed detached and follow it to its end; a deed of that name that still runs is followed, not begun again.
+
+        One that was begun ahead is followed too when it has ended; where it ended badly, or its end is not known, it is done again.
+        One that is ahead of another scenario is not waited for.
+        """
         folder = f"{self.run_folder}/deeds/{command.lasting}"
+        only_begun = CommandResult(command, command.exits[0], b"", b"", 0.0)
+        if command.begun:
+            now = self._helper("wait", folder, "0") if command.ahead_of else self._ended(folder)
+            if command.ahead_of and now["state"] in {"running", "done"}:
+                return only_begun
+            if now["state"] == "done" and now["exit"] in command.exits:
+                return _result(command, now)
+        argv = as_user(command.as_user, command.argv) if command.as_user else command.argv
         self._helper("start", folder, json.dumps(("env", "LC_ALL=C.UTF-8", *argv)))
-        return self.follow(command, folder)
+        return only_begun if command.ahead_of else self.follow(command, folder)
 
     def follow(self, command: Command, folder: str) -> CommandResult:
         """Wait for a detached deed; raises DeedFailed when the host knows no end of it (it was killed, or the host rebooted)."""
-        while (state := self._helper("wait", folder, str(FOLLOW_S), timeout_s=FOLLOW_S + 60))["state"] == "running":
-            pass
+        state = self._ended(folder)
         if state["state"] != "done":
             raise DeedFailed(f"{command}\nits end is not known on the host ({state['state']}): look at {folder} there")
-        return CommandResult(command, state["exit"], state["out"].encode(), state["tail"].encode(), state["seconds"])
+        return _result(command, state)
+
+    def _ended(self, folder: str) -> dict[str, Any]:
+        """Wait until a detached deed runs no longer; returns what its host knows of it."""
+        while True:
+            state: dict[str, Any] = self._helper("wait", folder, str(FOLLOW_S), timeout_s=FOLLOW_S + 60)
+            if state["state"] != "running":
+                return state
 
     def unfinished(self) -> list[str]:
         """Return the names of the detached deeds that still run on the host."""
         listed = self._helper("list", f"{self.run_folder}/deeds")
         return [name for name, state in listed.items() if state["state"] == "running"]
+
+
+def _result(command: Command, state: dict[str, Any]) -> CommandResult:
+    return CommandResult(command, state["exit"], state["out"].encode(), state["tail"].encode(), state["seconds"])
 
 
 def compare(left: tuple[Host, Command], right: tuple[Host, Command]) -> Differences:

@@ -181,13 +181,16 @@ def is_status(plan: Plan, role: Role, expected: str) -> Reading[Check]:
     return equal(f"status of the {role} core", Witness.PROCESSES, expected, observed)
 
 
-def _core_processes(plan: Plan, role: Role) -> Reading[tuple[list[str], int]]:
+def _processes(role: Role) -> Command:
+    return Command(role, ("ps", "-eo", "pid=,user:32=,args="))
+
+
+def _core_processes(plan: Plan, role: Role, listed: CommandResult) -> tuple[list[str], int]:
     """Return the core's processes (pid and user) and how many processes were seen; Node hides its name, so argv and user tell.
 
     Where we come as the core's own user, it tells nothing: our shell is its too. Of the argv the program that is run tells, not
     every path: another look of ours may name one in the core's tree at the same moment.
     """
-    listed = yield Ask(Command(role, ("ps", "-eo", "pid=,user:32=,args=")))
     rows = [text.split(None, 2) for text in listed.lines]
     telling = plan.core.user != plan.host(role).ssh.user
     core = [
@@ -210,7 +213,11 @@ def _is_child(program: str) -> bool:
 
 def no_process(plan: Plan, role: Role) -> Reading[Check]:
     """Look for processes of the core."""
-    found, seen = yield from _core_processes(plan, role)
+    return _none_runs(plan, role, (yield Ask(_processes(role))))
+
+
+def _none_runs(plan: Plan, role: Role, listed: CommandResult) -> Check:
+    found, seen = _core_processes(plan, role, listed)
     why = "a core that still runs may still write"
     return equal(f"processes of the {role} core", Witness.PROCESSES, [], found, seen, why=why, remedy="stop it, then run again")
 
@@ -227,18 +234,20 @@ def no_listener(role: Role, config: Config) -> Reading[Check]:
 
 def stopped_and_not_enabled(plan: Plan, role: Role) -> Reading[list[Check]]:
     """Look whether a core is stopped, has no process, and is not said to start at boot."""
-    answer = yield Ask(control(plan).status(role))
+    answer, listed = yield (Ask(control(plan).status(role)), Ask(_processes(role)))
     observed = answer.text or f"exit {answer.exit}"
     held = answer.exit == STOPPED and "enabled" not in observed
     why = "a first start before its time changes the database"
     stopped = Check(f"the {role} core", Witness.PROCESSES, "stopped, not enabled", observed, held, 1, why=why)
-    running = yield from no_process(plan, role)
-    return [stopped, running]
+    return [stopped, _none_runs(plan, role, listed)]
 
 
 def fence_in_place(plan: Plan) -> Reading[Check]:
     """Look whether the source core is stopped and says that it is fenced (its status tells, without starting anything)."""
-    answer = yield Ask(control(plan).status(Role.SOURCE))
+    return _fenced((yield Ask(control(plan).status(Role.SOURCE))))
+
+
+def _fenced(answer: CommandResult) -> Check:
     fenced = answer.exit == STOPPED and "fenced" in answer.text
     observed = answer.text or f"exit {answer.exit}"
     name = "the source core's fence"
@@ -247,9 +256,8 @@ def fence_in_place(plan: Plan) -> Reading[Check]:
 
 def frozen(plan: Plan) -> Reading[list[Check]]:
     """Look whether the source is frozen: fenced, and no process of its core runs."""
-    fenced = yield from fence_in_place(plan)
-    running = yield from no_process(plan, Role.SOURCE)
-    return [fenced, running]
+    answer, listed = yield (Ask(control(plan).status(Role.SOURCE)), Ask(_processes(Role.SOURCE)))
+    return [_fenced(answer), _none_runs(plan, Role.SOURCE, listed)]
 
 
 def clean_start(plan: Plan) -> Reading[Check]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import resetting
+from harness import ahead, resetting
 from harness.check import Witness, equal
 from harness.deed import Role
 from harness.sending import claimed
@@ -33,7 +33,9 @@ def empty(run: Run, plan: Plan, source: Core, dest: Core, engine: Engine) -> Non
 
 
 @when("the {engine:Engine} database is measured at rest")
-def measure(plan: Plan, source: Core, engine: Engine) -> Act:
+def measure(run: Run, plan: Plan, source: Core, engine: Engine) -> Act:
+    dump = engine.dump(plan, source.config, run.state.epoch)
+    yield from ahead.begun(plan, run.state.marks, ahead.DUMPED.format(engine=engine.NAME), dump)
     yield from engine.measure(plan, source.config)
 
 
@@ -48,6 +50,8 @@ def recorded(run: Run, engine: Engine) -> None:
 @when("the {engine:Engine} database is dumped")
 def dump(run: Run, plan: Plan, source: Core, engine: Engine) -> Act:
     yield from engine.dump(plan, source.config, run.state.epoch)
+    send = engine.send(plan, source.config, run.state.epoch)
+    yield from ahead.begun(plan, run.state.marks, ahead.SENT.format(engine=engine.NAME), send)
 
 
 @then("the {engine:Engine} dump holds everything that was measured at rest")
@@ -56,8 +60,11 @@ def dump_complete(run: Run, plan: Plan, source: Core, engine: Engine) -> None:
 
 
 @when("the {engine:Engine} dump is transferred", idempotent=True)
-def send(run: Run, plan: Plan, source: Core, engine: Engine) -> Act:
+def send(run: Run, plan: Plan, source: Core, dest: Core, engine: Engine) -> Act:
     yield from engine.send(plan, source.config, run.state.epoch)
+    if plan.transfer == ahead.PRESEED and (yield from engine.has_room(plan, dest.config)):
+        restore = engine.restore(plan, source.config, dest.config, run.state.epoch)
+        yield from ahead.begun(plan, run.state.marks, ahead.RESTORED.format(engine=engine.NAME), restore)
 
 
 @then("the {engine:Engine} dump is the same on both hosts")
@@ -73,6 +80,8 @@ def clear_restored(run: Run, plan: Plan, source: Core, dest: Core, engine: Engin
 @when("the {engine:Engine} dump is restored", clears=clear_restored)
 def restore(run: Run, plan: Plan, source: Core, dest: Core, engine: Engine) -> Act:
     yield from engine.restore(plan, source.config, dest.config, run.state.epoch)
+    gather = engine.gather_statistics(plan, dest.config)
+    yield from ahead.begun(plan, run.state.marks, ahead.READY.format(engine=engine.NAME), gather)
 
 
 @then("the {engine:Engine} fingerprints are equal")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import files, folders, sqlite_sets
+from harness import ahead, files, folders, sqlite_sets
 from harness.roots import data_roots
 from steps.words import then, when
 
@@ -16,8 +16,29 @@ if TYPE_CHECKING:
     from harness.run import Run
 
 
+@when("the data roots are sent ahead", idempotent=True)
+def send_ahead(plan: Plan, source: Core) -> Act:
+    yield from ahead.send_roots(plan, source.config)
+
+
+@then("little of the data roots is still to be sent")
+def little_is_left(run: Run, plan: Plan, source: Core) -> None:
+    run.look(ahead.little_is_left(plan, source.config))
+
+
+@when("the data roots are read ahead on both hosts", idempotent=True)
+def read_ahead(plan: Plan, source: Core) -> Act:
+    yield from ahead.read_roots(plan, source.config)
+
+
+@then("both hosts know the files that did not change meanwhile")
+def known(run: Run, plan: Plan, source: Core) -> None:
+    run.look(ahead.roots_are_known(plan, source.config))
+
+
 @when("the data roots are measured at rest", idempotent=True)
-def measure(plan: Plan, source: Core) -> Act:
+def measure(run: Run, plan: Plan, source: Core) -> Act:
+    yield from ahead.begun(plan, run.state.marks, ahead.FILES, files.sendings(plan, ahead.roots(source.config)))
     yield from files.measure(plan, source.config)
 
 

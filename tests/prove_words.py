@@ -53,8 +53,8 @@ def texts(*keywords: str) -> list[str]:
 
 
 def emptied(text: str, folder: Path) -> Tried:
-    """Rehearse with one step emptied; a step of a feature that is only run by name is run in that feature."""
-    arguments = ("--cutover", strategy(text), *(("--rqlited", RQLITED) if RQLITED else ()))
+    """Rehearse with one step emptied, with what goes ahead; a step that only one way of cutting over has is run in that."""
+    arguments = ("--transfer", "preseed", "--cutover", strategy(text), *(("--rqlited", RQLITED) if RQLITED else ()))
     rehearsal = Rehearsal(folder, arguments, environment={"EMPTIED": text})
     try:
         code = rehearsal.run("-p", "tests.emptied")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.databases import postgresql
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from harness.check import Check
     from harness.configuration import Config
@@ -45,6 +45,9 @@ class Engine(Protocol):
 
     def dump_arrived(self, plan: Plan, source: Config, epoch: int) -> Reading[list[Check]]:
         """Look whether the dump is the same on both hosts."""
+
+    def has_room(self, plan: Plan, dest: Config) -> Generator[Any, Any, bool]:
+        """Ask, as an act, whether the dest's database is there and holds no table: only then a restore is begun ahead."""
 
     def restore(self, plan: Plan, source: Config, dest: Config, epoch: int) -> Act:
         """Restore the dump into the empty database."""

@@ -21,7 +21,7 @@ from harness.host import python
 from harness.sending import claim, send
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from harness.configuration import Config
     from harness.deed import Act, Login, Reading
@@ -175,6 +175,13 @@ class PostgreSQL:
         sums = yield tuple(Ask(Command(role, ("sha256sum", path), timeout_s=LONGEST_S)) for role in Role)
         first, second = (answer.text.split()[0] for answer in sums)
         return [sized, equal("SHA-256 of the dump", Witness.FILES, first, second, 2, 2)]
+
+    def has_room(self, plan: Plan, dest: Config) -> Generator[Any, Any, bool]:
+        """Ask, as an act, whether the dest's database is there and holds no table."""
+        login = dest.login(Role.DEST)
+        asked = admin_sql(plan, Role.DEST, TABLES, login.database)
+        tables = yield replace(asked, exits=(0, 2, 3), says="ask whether the dest's database is empty")
+        return bool(tables.text == "0")
 
     def restore(self, plan: Plan, source: Config, dest: Config, epoch: int) -> Act:
         """Restore in one transaction, so that all or nothing arrives; owners and rights are the source's.

@@ -1,34 +1,31 @@
 r"""The manifest of a file tree: what lies at every path, in lines that are the same on every host when the trees are.
 
-Usage: manifest.py ROOT [--follow] [--may-be-absent] [--exclude GLOB]... --out FILE
+Usage: manifest.py ROOT [--follow] [--may-be-absent] [--known KNOWN] [--exclude GLOB]... --out FILE
 
 A line is `type TAB mode TAB owner:group TAB size TAB sha256 TAB path`:
   type     find's letter: f file, d folder, l symbolic link, p pipe, s socket, c and b devices
-  mode     four octal digits
-  owner    names, or numbers where the host knows no name
-  size     bytes of a file, length of a link's target, 0 for the rest
-  sha256   of a file's content or a link's target, `-` for the rest
+  mode     four octal digits; owner: names, or numbers where the host knows no name
+  size     bytes of a file, length of a link's target, 0 for the rest; sha256: of a file's content or a link's target, else `-`
   path     relative to ROOT, which itself is `.`; a link's is followed by ` -> ` and its target; \ TAB and newline are written
            \\ \t \n; other bytes stand as they are
 The order is depth first, the names in a folder by their bytes, so it does not depend on host or locale. Times are not written.
-A GLOB is matched against the whole relative path, `*` across slashes too; a leading slash is ignored. What matches is left out,
-a folder with all that is in it.
+A GLOB is matched against the whole relative path, `*` across slashes too; a leading slash is ignored. What matches is left out.
 
-With --follow a link is what it leads to, wherever that lies, as `rsync --copy-links` sends it: a file, or a folder with all that
-is in it. So the tree of links on a source and the tree that arrives have the same manifest. A link that leads nowhere, in a ring
-or back to a folder that it lies in cannot be sent so: an error that names it. With --may-be-absent a ROOT that is not there has
-no lines.
+With --follow a link is what it leads to, wherever that lies, as `rsync --copy-links` sends it: a file, or a folder with all in it.
+A link that leads nowhere, in a ring or back to a folder that it lies in cannot be sent so: an error that names it. With
+--may-be-absent a ROOT that is not there has no lines.
 
+KNOWN is what ahead.py has written: a file whose size, times, device and inode are as they were then is not read again. Where there
+is no such file, or it is of another boot or tree, every file is read.
 FILE is written as FILE.part and renamed (mode 0600). Printed is one JSON line: {"digest": sha256 of FILE, "paths": lines,
 "files": regular files, "bytes": their bytes, "seconds": wall time}. A path that changes, vanishes or cannot be read meanwhile
-is an error that names it, exit 1, and no FILE.
-
-The tree is walked here and read in child processes, batch by batch, so memory does not grow with it.
+is an error that names it, exit 1, and no FILE. The tree is read in child processes, batch by batch: memory does not grow with it.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import fnmatch
 import functools
@@ -51,20 +48,12 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-BATCH_PATHS = 256
-BATCHES_AHEAD_EACH = 4
-CHUNK_BYTES = 1 << 20
-MOST_READERS = 8
-OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-LETTERS = {
-    stat.S_IFREG: b"f",
-    stat.S_IFDIR: b"d",
-    stat.S_IFLNK: b"l",
-    stat.S_IFIFO: b"p",
-    stat.S_IFSOCK: b"s",
-    stat.S_IFCHR: b"c",
-    stat.S_IFBLK: b"b",
-}
+BATCH_PATHS, BATCHES_AHEAD_EACH = 256, 4
+CHUNK_BYTES, MOST_READERS = 1 << 20, 8
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+KINDS = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK, stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR, stat.S_IFBLK)
+LETTERS = dict(zip(KINDS, (b"f", b"d", b"l", b"p", b"s", b"c", b"b")))  # noqa: B905 - Python 3.9 knows no strict
+Found = tuple[bool, bytes, bytes]  # is a regular file, relative path, what is known of it: "size mtime ctime device inode sha256"
 Block = tuple[bytes, int, int]
 Reader = tuple[BinaryIO, BinaryIO]
 
@@ -88,12 +77,10 @@ def _listed(root: bytes, prefix: bytes, excluded: Callable[[bytes], object], *, 
     """Return the entries of a folder that are not left out, last name first: the walk takes them from the end."""
     with os.scandir(root + b"/" + prefix) as entries:
         kept = [entry for entry in entries if not excluded(prefix + entry.name)]
-    if follow:
-        for entry in kept:
-            if entry.is_symlink():
-                _demand_leads_on(root, prefix + entry.name)
-    found = [(e.name, e.is_file(follow_symlinks=follow), e.is_dir(follow_symlinks=follow)) for e in kept]
-    found.sort(reverse=True)
+    for entry in kept if follow else ():
+        if entry.is_symlink():
+            _demand_leads_on(root, prefix + entry.name)
+    found = sorted([(e.name, e.is_file(follow_symlinks=follow), e.is_dir(follow_symlinks=follow)) for e in kept], reverse=True)
     return [(is_file, is_folder, prefix + name) for name, is_file, is_folder in found]
 
 
@@ -113,9 +100,32 @@ def _demand_leads_on(root: bytes, path: bytes) -> None:
         raise OSError(errno.ELOOP, "a link that leads back to a folder that it lies in", whole)
 
 
-def content(path: bytes, *, follow: bool) -> tuple[os.stat_result, str]:
-    """Return a file's facts and SHA-256; raises Changed when it did not hold still."""
-    file = os.open(path, OPEN_FLAGS if follow else OPEN_FLAGS | os.O_NOFOLLOW)
+def known_to(file: str, root: bytes) -> Iterator[tuple[list[bytes], bytes]]:
+    """Yield what is known of a tree's files, in the walk's order: (parts of the path, facts)."""
+    with contextlib.suppress(FileNotFoundError), open(file, "rb") as lines, open(BOOT_ID, "rb") as boot:  # noqa: PTH123 - as below
+        head = json.loads(lines.readline())
+        if (head["boot"], head["root"]) == (boot.read().decode().strip(), os.fsdecode(root)):
+            for text in lines:
+                facts, _, path = text.rstrip(b"\n").partition(b"\t")
+                yield path.split(b"/"), facts
+
+
+def joined(found: Iterator[tuple[bool, bytes]], known: Iterator[tuple[list[bytes], bytes]]) -> Iterator[Found]:
+    """Yield what was found, each with what is known of it."""
+    at = next(known, None)
+    for is_file, path in found:
+        while at and at[0] < path.split(b"/"):
+            at = next(known, None)
+        yield is_file, path, at[1] if at and at[0] == path.split(b"/") else b""
+
+
+def content(path: bytes, known: bytes, *, follow: bool) -> tuple[os.stat_result, str]:
+    """Return a file's facts and SHA-256, read unless it is as known; raises Changed when it did not hold still."""
+    if known:
+        now, (state, _, digest) = os.stat(path, follow_symlinks=follow), known.rpartition(b" ")  # noqa: PTH116 - paths are bytes
+        if state == b"%d %d %d %d %d" % (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_dev, now.st_ino):
+            return now, digest.decode()
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
     try:
         before = os.fstat(file)
         read = _hashed(file, before.st_size) if stat.S_ISREG(before.st_mode) else None
@@ -141,17 +151,13 @@ def _hashed(file: int, size: int) -> str | None:
 
 
 @functools.cache
-def owner(uid: int, gid: int) -> bytes:
+def owner(uid: int | str, gid: int | str) -> bytes:
     """Return `owner:group` by name, or by number where the host knows no name."""
-    try:
-        user = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        user = str(uid)
-    try:
-        group = grp.getgrgid(gid).gr_name
-    except KeyError:
-        group = str(gid)
-    return f"{user}:{group}".encode()
+    with contextlib.suppress(KeyError):
+        uid = pwd.getpwuid(int(uid)).pw_name
+    with contextlib.suppress(KeyError):
+        gid = grp.getgrgid(int(gid)).gr_name
+    return f"{uid}:{gid}".encode()
 
 
 def escaped(path: bytes) -> bytes:
@@ -159,11 +165,12 @@ def escaped(path: bytes) -> bytes:
     return path.replace(b"\\", b"\\\\").replace(b"\t", b"\\t").replace(b"\n", b"\\n")
 
 
-def line(root: bytes, path: bytes, *, is_file: bool, follow: bool) -> tuple[bytes, int]:
+def line(root: bytes, found: Found, *, follow: bool) -> tuple[bytes, int]:
     """Return the line of a path and the bytes of its content."""
+    is_file, path, known = found
     whole, shown, size, digest = root + b"/" + path, escaped(path), 0, "-"
     if is_file:
-        facts, digest = content(whole, follow=follow)
+        facts, digest = content(whole, known, follow=follow)
         size = facts.st_size
     else:
         facts = os.stat(whole, follow_symlinks=follow)  # noqa: PTH116 - paths here are bytes, which may be no text
@@ -173,22 +180,21 @@ def line(root: bytes, path: bytes, *, is_file: bool, follow: bool) -> tuple[byte
             target = os.readlink(whole)  # noqa: PTH115 - likewise
             size, digest = len(target), hashlib.sha256(target).hexdigest()
             shown += b" -> " + escaped(target)
-    letter = LETTERS[stat.S_IFMT(facts.st_mode)]
-    who = owner(facts.st_uid, facts.st_gid)
-    text = b"%c\t%04o\t%s\t%d\t%s\t%s\n" % (letter, stat.S_IMODE(facts.st_mode), who, size, digest.encode(), shown)
+    letter, mode, who = LETTERS[stat.S_IFMT(facts.st_mode)], stat.S_IMODE(facts.st_mode), owner(facts.st_uid, facts.st_gid)
+    text = b"%c\t%04o\t%s\t%d\t%s\t%s\n" % (letter, mode, who, size, digest.encode(), shown)
     return text, size if is_file else 0
 
 
-def block(root: bytes, batch: list[tuple[bool, bytes]], *, follow: bool) -> Block:
+def block(root: bytes, batch: list[Found], *, follow: bool) -> Block:
     """Return the lines of a batch, how many regular files are in it and their bytes; raises Changed naming the path."""
     lines, files, total = [], 0, 0
-    for is_file, path in batch:
+    for one in batch:
         try:
-            text, size = line(root, path, is_file=is_file, follow=follow)
+            text, size = line(root, one, follow=follow)
         except (OSError, Changed) as error:
-            raise Changed(named(root + b"/" + path, error)) from error
+            raise Changed(named(root + b"/" + one[1], error)) from error
         lines.append(text)
-        files += is_file
+        files += one[0]
         total += size
     return b"".join(lines), files, total
 
@@ -226,14 +232,14 @@ def reader(root: bytes, *, follow: bool) -> Reader:
     return os.fdopen(ask, "wb"), os.fdopen(answer, "rb")
 
 
-def blocks(root: bytes, batches: Iterator[list[tuple[bool, bytes]]], *, follow: bool) -> Iterator[Block]:
+def blocks(root: bytes, batches: Iterator[list[Found]], *, follow: bool) -> Iterator[Block]:
     """Yield the blocks in order, several read at the same time; raises Changed. A child ends when its request pipe closes."""
     count = max(2, min(MOST_READERS, len(os.sched_getaffinity(0))))
     idle: queue.SimpleQueue[Reader] = queue.SimpleQueue()
     for _ in range(count):  # all forked before the first thread begins
         idle.put(reader(root, follow=follow))
 
-    def ask(batch: list[tuple[bool, bytes]]) -> Block:
+    def ask(batch: list[Found]) -> Block:
         requests, answers = one = idle.get()
         try:
             marshal.dump(batch, requests)
@@ -254,12 +260,12 @@ def blocks(root: bytes, batches: Iterator[list[tuple[bool, bytes]]], *, follow: 
             ahead.extend(pool.submit(ask, batch) for batch in islice(batches, 1))
 
 
-def write(root: bytes, excludes: list[str], out: BinaryIO, *, follow: bool, absent: bool = False) -> dict[str, object]:
+def write(root: bytes, excludes: list[str], known: str, out: BinaryIO, *, follow: bool, absent: bool = False) -> dict[str, object]:
     """Write the lines; returns the answer without its seconds."""
     patterns = [re.compile(fnmatch.translate(glob.lstrip("/")).encode()).match for glob in excludes]
     if absent:
         return {"digest": hashlib.sha256().hexdigest(), "paths": 0, "files": 0, "bytes": 0}
-    found = walk(root, lambda path: any(match(path) for match in patterns), follow=follow)
+    found = joined(walk(root, lambda path: any(match(path) for match in patterns), follow=follow), known_to(known, root))
     digest, paths, files, total = hashlib.sha256(), 0, 0, 0
     for text, some, size in blocks(root, iter(lambda: list(islice(found, BATCH_PATHS)), []), follow=follow):
         out.write(text)
@@ -274,6 +280,7 @@ def main() -> int:
     parser.add_argument("root")
     parser.add_argument("--follow", action="store_true")
     parser.add_argument("--may-be-absent", action="store_true")
+    parser.add_argument("--known", default="")
     parser.add_argument("--exclude", action="append", default=[])
     parser.add_argument("--out", required=True)
     asked = parser.parse_args()
@@ -283,12 +290,12 @@ def main() -> int:
         with open(part, "wb") as out:  # noqa: PTH123 - one small program without pathlib starts faster
             absent = asked.may_be_absent and not os.path.lexists(asked.root)
             root = os.path.realpath(os.fsencode(asked.root))
-            answer = write(root, asked.exclude, out, follow=asked.follow, absent=absent)
+            answer = write(root, asked.exclude, asked.known, out, follow=asked.follow, absent=absent)
         os.replace(part, asked.out)  # noqa: PTH105 - as above
     except (OSError, Changed) as error:
         path = getattr(error, "filename", None)
         print(f"manifest: {named(os.fsencode(path), error) if path else error}", file=sys.stderr)  # noqa: T201 - the answer
-        if os.path.exists(part):  # noqa: PTH110 - as above
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(part)  # noqa: PTH108 - as above
         return 1
     print(json.dumps({**answer, "seconds": round(time.monotonic() - began, 3)}))  # noqa: T201 - the answer

@@ -220,7 +220,7 @@ class Plan(Part):
     planned_changes: dict[ConfigKey, ConfigValue] = Field(max_length=200, json_schema_extra=KEYS)
     databases: DatabasesPart = DatabasesPart()
     cutover: CutoverPart
-    transfer: Literal["literal"] = "literal"
+    transfer: Literal["literal", "preseed"] = "literal"
     backup: BackupPart
     verification_user: VerificationPart
     tls_ca_file: AbsolutePath | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.preflight.data import backup_is_fresh, core_is_v2, nothing_overwritten, source_found
 from harness.preflight.dest import attributes_are_kept, certificate, locale_is_there, room
 from harness.preflight.hosts import (
+    all_keys_are_pinned,
     clocks_agree,
     keys_are_pinned,
     postgresql_fits,
@@ -15,6 +16,7 @@ from harness.preflight.hosts import (
 from harness.preflight.installing import install, same_version
 
 __all__ = [
+    "all_keys_are_pinned",
     "attributes_are_kept",
     "backup_is_fresh",
     "certificate",

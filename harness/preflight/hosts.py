@@ -42,8 +42,22 @@ def programs(plan: Plan, role: Role) -> tuple[str, ...]:
 
 def keys_are_pinned(role: Role) -> Reading[Check]:
     """Look whether the host, asked through a strictly checked connection, still has the key that the plan pins."""
-    pinned = yield PinnedKeys(role)
-    served = yield Ask(Command(role, ("sh", "-c", "cat /etc/ssh/ssh_host_*_key.pub")))
+    pinned, served = yield _keys(role)
+    return _pinned(role, pinned, served)
+
+
+def all_keys_are_pinned() -> Reading[list[Check]]:
+    """Look at both hosts' keys, side by side."""
+    source, dest = _keys(Role.SOURCE), _keys(Role.DEST)
+    answers = yield (*source, *dest)
+    return [_pinned(Role.SOURCE, *answers[:2]), _pinned(Role.DEST, *answers[2:])]
+
+
+def _keys(role: Role) -> tuple[PinnedKeys, Ask]:
+    return PinnedKeys(role), Ask(Command(role, ("sh", "-c", "cat /etc/ssh/ssh_host_*_key.pub")))
+
+
+def _pinned(role: Role, pinned: tuple[str, ...], served: CommandResult) -> Check:
     has = {" ".join(text.split()[:2]) for text in served.lines}
     held = bool(has & set(pinned))
     remedy = "find out who changed the host or its keys before going on"

@@ -33,6 +33,7 @@ TAGS: Mapping[str, Callable[[Plan, Config | None], str]] = {
     "by_dns": _strategy("dns"),
     "by_proxy": _strategy("proxy"),
     "multicore": lambda _plan, _config: "the plan names one core",
+    "preseed": lambda plan, _: "" if plan.transfer == "preseed" else f"the plan's transfer is {plan.transfer}: nothing goes ahead",
     "rqlite": _rqlite,
     "raft_address": _raft_address,
 }

@@ -153,10 +153,14 @@ class Run:
         return True
 
     def act(self, action: Action, facts: Sequence[Fact]) -> None:
-        """Look at the facts, do the act unless they hold; raises HalfDone when it may not be done."""
+        """Look at the facts, do the act unless they hold; raises HalfDone when it may not be done.
+
+        An act that was begun ahead is in the middle of being done: there is nothing to look at before it is.
+        """
         self._look_at_all_standing()
         self._mark_after = action.mark_after
-        if not self.doing.scenario.always_acts:
+        begun_ahead = any(waits == self.doing.scenario.name for waits, _ in self.state.ahead.values())
+        if not (self.doing.scenario.always_acts or begun_ahead):
             before = [self._looked(fact, Phase.BEFORE) for fact in facts]
             for looked in before:
                 if looked.error:

@@ -8,13 +8,14 @@ import re
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from harness.deed import Command, CommandResult, HttpAnswer, Keep, Learn, Measured
 from harness.errors import DeedFailed, HarnessError, StoppedByOperator
+from harness.run.fold import fold
 from harness.run.values import Performs, Scenario
 
 if TYPE_CHECKING:
@@ -126,7 +127,9 @@ class Doing:
 
     def _deed(self, deed: Any) -> Any:  # noqa: ANN401 - each deed has its own answer
         identity = f"{len(self.journal.lines)}-{next(self._ids)}"
-        self.write("intent", deed=said(deed), command=str(deed), id=identity)
+        if isinstance(deed, Command) and deed.lasting in fold(self.journal.lines).ahead:
+            deed = replace(deed, begun=True)
+        self.write("intent", deed=said(deed), command=str(deed), id=identity, **_of_lasting(deed))
         began = time.monotonic()
         try:
             result = self.performer.do(deed)
@@ -176,12 +179,23 @@ class Doing:
 
     def _write_deed(self, deed: Any, identity: str, began: float, **fields: object) -> None:  # noqa: ANN401 - any deed
         host = deed.host if isinstance(deed, Command) else ""
-        self.write("deed", id=identity, deed=said(deed), host=host, seconds=round(time.monotonic() - began, 3), **fields)
+        seconds = round(time.monotonic() - began, 3)
+        self.write("deed", id=identity, deed=said(deed), host=host, seconds=seconds, **_of_lasting(deed), **fields)
 
 
 def said(deed: Any) -> str:  # noqa: ANN401 - any deed
     """Return what a deed does, for people."""
-    return (deed.says if isinstance(deed, Command) else "") or str(deed)
+    if not isinstance(deed, Command):
+        return str(deed)
+    how = f", begun ahead of: {deed.ahead_of}" if deed.ahead_of else ", begun ahead: waited for" if deed.begun else ""
+    return f"{deed.says or deed}{how}"
+
+
+def _of_lasting(deed: Any) -> dict[str, str]:  # noqa: ANN401 - any deed
+    """Return what the record tells of a deed that may last: its name on the host, and the scenario that will wait for it."""
+    if not (isinstance(deed, Command) and deed.lasting):
+        return {}
+    return {"lasting": deed.lasting} | ({"ahead_of": deed.ahead_of} if deed.ahead_of else {})
 
 
 def secrets_in(content: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401 - JSON is any

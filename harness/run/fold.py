@@ -25,8 +25,10 @@ class State:
     `order` are the scenarios' keys as first met, `numbers` the number of each one's feature, `green` those proven and not unsettled
     since. `facts` are the standing facts that have begun, with the value they began with; `broken` those that did not hold when
     last looked at. `stopping` says that the stop of the source core was begun and no T_stop made; `over` that the source must be
-    frozen anew. `launches` counts the starts of the dest core by this run, those before a reset too. `epoch` counts the freezings
-    of the source; `measured` holds what was measured at rest in this one.
+    frozen anew. `launches` counts the starts of the dest core by this run, those before a reset too. `ahead` holds the deeds
+    that were begun ahead of a scenario whose act has not waited for them yet, by their names on the host: the names of that
+    scenario and of the one that began it; red or unsettled, neither has begun anything. `epoch` counts
+    the freezings of the source; `measured` holds what was measured at rest in this one.
     """
 
     order: list[str] = field(default_factory=list)
@@ -38,6 +40,7 @@ class State:
     stopping: bool = False
     over: bool = False
     launches: int = 0
+    ahead: dict[str, tuple[str, str]] = field(default_factory=dict)
     epoch: int = 0
     measured: dict[str, Measured] = field(default_factory=dict)
     red: str = ""
@@ -81,6 +84,7 @@ class State:
         gone = set(keys)
         self.green = [one for one in self.green if one not in gone]
         names = {name_of(one) for one in gone}
+        self.ahead = {deed: scenarios for deed, scenarios in self.ahead.items() if not names.intersection(scenarios)}
         self.over = self.over or STOPPED in names
         self.facts = {name: value for name, value in self.facts.items() if self._begun_by.get(name) not in names}
 
@@ -129,6 +133,8 @@ def _mark(state: State, line: Line) -> None:
     if line["mark"] == "T_back" and state.going_back:
         return  # begun once, however often it is taken up
     state.marks[line["mark"]] = line["time"]
+    if line["mark"] in {"T_stop", "T_reset"}:
+        state.ahead = {}
     if line["mark"] == "T_stop":
         state.epoch, state.measured, state.stopping, state.over = state.epoch + 1, {}, False, False
     if line["mark"] == "T_start":
@@ -140,6 +146,13 @@ def _mark(state: State, line: Line) -> None:
 
 def _intent(state: State, line: Line) -> None:
     state.stopping = state.stopping or line["scenario"] == STOPPED
+
+
+def _deed(state: State, line: Line) -> None:
+    if line.get("ahead_of") and line["ok"]:
+        state.ahead[line["lasting"]] = (line["ahead_of"], line["scenario"])
+    elif line.get("lasting") and not line.get("ahead_of"):
+        state.ahead.pop(line["lasting"], None)
 
 
 def _digest(state: State, line: Line) -> None:
@@ -165,6 +178,7 @@ FOLDS: Mapping[str, Callable[[State, Line], None]] = {
     "scenario": _scenario,
     "mark": _mark,
     "intent": _intent,
+    "deed": _deed,
     "digest": _digest,
     "fact": _fact,
 }

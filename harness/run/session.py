@@ -20,7 +20,7 @@ from harness.plan import SecretReference
 from harness.run import Run
 from harness.run.adopting import adopt
 from harness.run.clients import begin_again, carry_over
-from harness.run.doing import Doing
+from harness.run.doing import Doing, together
 from harness.run.endings import RETIRE_PENDING, ROLLED_BACK, STATUSES, closes, demand_may_begin, ending, newest_green, record_folder
 from harness.run.fold import fold, unfinished_intents
 from harness.run.folder import RunFolder, folders, this_process
@@ -75,9 +75,12 @@ class Session:
     def copy(self) -> None:
         """Bring the copies of the journal on both hosts up to date."""
         content = self.run.journal.path.read_bytes()
-        for folder, _ in self.locks:
+
+        def copy(folder: RunFolder) -> None:
             folder.copy(content, self.copied.get(folder.host.role, 0))
             self.copied[folder.host.role] = len(content)
+
+        together(copy, tuple(folder for folder, _ in self.locks))
 
     def keep(self, name: str, content: bytes) -> None:
         """Keep what the private folder has on the source too, so that a lost laptop is no lost run."""

@@ -13,6 +13,7 @@ from harness.deed import Ask, Command, Role
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.configuration import Config
     from harness.deed import CommandResult, Reading
     from harness.plan import Plan
     from harness.run.fold import State
@@ -23,6 +24,7 @@ SEALED = "the seal of the source is whole"
 SERVES = "the dest serves"
 CONFIG = "the dest config is as planned"
 CONFIG_FILES = 'for path; do [ ! -e "$path" ] || find -H "$path" -maxdepth 1 -type f -exec sha256sum {} + || exit 1; done'
+READ: dict[str, Config] = {}
 BOOTED = 'cat /proc/sys/kernel/random/boot_id; sed "s/.*) //" /proc/1/stat | cut -d " " -f 20'
 
 
@@ -54,17 +56,22 @@ def begun_by(scenario: str, state: State, standing: tuple[Standing, ...]) -> lis
 
 
 def _pinned(_plan: Plan, _state: State) -> Reading[list[Check]]:
-    source = yield from preflight.keys_are_pinned(Role.SOURCE)
-    dest = yield from preflight.keys_are_pinned(Role.DEST)
-    return [source, dest]
+    return (yield from preflight.all_keys_are_pinned())
 
 
 def _frozen(plan: Plan, _state: State) -> Reading[list[Check]]:
     return (yield from service.frozen(plan))
 
 
+def _config_of_source(plan: Plan) -> Reading[Config]:
+    """Read the source's config once: its core is stopped by then, and what is looked at is what was sealed."""
+    if plan.run_folder not in READ:
+        READ[plan.run_folder] = yield from configuration.of_source(plan)
+    return READ[plan.run_folder]
+
+
 def _sealed(plan: Plan, state: State) -> Reading[list[Check]]:
-    config = yield from configuration.of_source(plan)
+    config = yield from _config_of_source(plan)
     whole = yield from seal.is_whole(plan, config, state.measured)
     return [whole]
 
@@ -100,7 +107,7 @@ def _not_rebooted(plan: Plan, state: State) -> Reading[list[Check]]:
 
 
 def _serves(plan: Plan, _state: State) -> Reading[list[Check]]:
-    config = yield from configuration.of_source(plan)
+    config = yield from _config_of_source(plan)
     found = yield from verification.ready(config, Role.DEST)
     return [found]
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 LONGEST_S = 180.0
+# TRANSFER=preseed runs every rehearsal of the tests so.
+TRANSFER = ("--transfer", os.environ.get("TRANSFER", "literal"))
 SLOW = """#!/bin/sh
 # Stands before the real program: writes when it begins and ends, and takes its time.
 echo "begin $$" >> /var/log/slow-{name}.log
@@ -59,7 +61,7 @@ class Rehearsal:
 
     def begin(self, *more: str, features: str = "features/") -> None:
         """Type the command."""
-        where = ("--worlds", str(self.worlds), "--reports", str(self.folder / "reports"), "--scale", "small")
+        where = ("--worlds", str(self.worlds), "--reports", str(self.folder / "reports"), "--scale", "small", *TRANSFER)
         argv = (sys.executable, "-m", "pytest", features, *where, *self.arguments, *more)
         environment = {**os.environ, **self.environment}
         with (self.folder / "printed").open("a", encoding="utf-8") as out:

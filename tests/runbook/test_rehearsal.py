@@ -12,27 +12,14 @@ import pytest
 from gherkin.parser import Parser
 
 from fixtures import faults
+from tests.runbook.applying import AHEAD, BY_PROXY, IN_RQLITE, RAFT_ADDRESS
 from tests.runbook.rehearsing import ROOT, Rehearsal, service
 from tests.runbook.test_words_hold import SEED
 
 pytestmark = pytest.mark.rehearsal
 
-# The platform of the sample plan's core is in PostgreSQL, and its cut-over is by DNS.
-NOT_APPLICABLE = {
-    "The platform's database is the core's own, and closed to others",
-    "The dest has the program of the source's platform database",
-    "The platform's database was stopped whole",
-    "The platform's rows arrive unchanged",
-    "The platform's database will find itself at the dest's address",
-    "The platform's rows are those of the source",
-    "The source can forward to the dest",
-    "The dest knows its clients behind the source",
-    "The source forwards every path to the dest",
-    "Uploads, series and websockets pass",
-    "The client's address is preserved",
-    "The public name leads to the dest without the source",
-    "The dest trusts no other proxy any more",
-}
+# By default all is sent while users wait, the platform is in PostgreSQL, the cut-over by DNS.
+NOT_APPLICABLE = AHEAD | IN_RQLITE | RAFT_ADDRESS | BY_PROXY
 
 
 def host_processes(folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.bench.frozen import by_steps
 from tests.bench.rehearsals import DATA, DEEDS, FIRST, GIVEN, HARNESS, LAST, frozen, split
 from tests.bench.telling import compared, markdown
 
@@ -52,3 +53,13 @@ def test_ours_is_compared_with_each_target() -> None:
         "| slow  | 4.00    | 2.00        |",
         "| quick | 1.00    | 0.50        |",
     ]
+
+
+def test_how_long_users_wait_is_split_by_steps_and_nothing_is_lost() -> None:
+    named = {7: "The source core is fenced", 15: "The PostgreSQL dump is complete", 31: "No SQL to the source's data is open"}
+    waiting = [{**line, "scenario": named.get(int(str(line["second"])), "The dest core starts clean")} for line in lines()[2:15]]
+
+    found = by_steps(waiting)
+
+    assert (found["dump"], found["stop, fence, writes tried"]) == (8, 4 + 16)
+    assert sum(found.values()) == 62 - 3

@@ -1,0 +1,23 @@
+"""Which scenarios apply only to some moves."""
+
+from __future__ import annotations
+
+AHEAD = {"The data roots are on the dest before users wait", "What was sent ahead is known on both hosts"}
+IN_RQLITE = {
+    "The platform's database is the core's own, and closed to others",
+    "The dest has the program of the source's platform database",
+    "The platform's database was stopped whole",
+    "The platform's rows arrive unchanged",
+    "The platform's rows are those of the source",
+}
+RAFT_ADDRESS = {"The platform's database will find itself at the dest's address"}
+BY_DNS = {"Every name server answers the dest's address", "The public name leads past the source"}
+BY_PROXY = {
+    "The source can forward to the dest",
+    "The dest knows its clients behind the source",
+    "The source forwards every path to the dest",
+    "Uploads, series and websockets pass",
+    "The client's address is preserved",
+    "The public name leads to the dest without the source",
+    "The dest trusts no other proxy any more",
+}
