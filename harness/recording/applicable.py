@@ -21,6 +21,7 @@ TAGS: Mapping[str, Callable[[Plan], str]] = {
     "by_dns": _strategy("dns"),
     "by_proxy": _strategy("proxy"),
     "multicore": lambda _: "the plan names one core",
+    "door": lambda plan: "" if plan.dest.door else "the plan names no door of the dest (dest.door): strangers are not kept out",
 }
 
 

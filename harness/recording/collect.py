@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 NUMBERED = re.compile(r"^\d\d_")
 PROBLEMS = pytest.StashKey[list[str]]()
-TAGS = frozenset({"gate", "probe", "repeat", "by_dns", "by_proxy", "remote", "multicore", "retire"})
+TAGS = frozenset({"gate", "probe", "repeat", "by_dns", "by_proxy", "remote", "multicore", "retire", "door"})
 
 
 class FeatureFile(pytest.Module):
