@@ -62,7 +62,7 @@ def as_before(plan: Plan) -> Reading[list[Check]]:
     return [(yield from is_(plan, "open"))] if DOOR in mine and plan.dest.door else []
 
 
-def strangers_kept_out(plan: Plan) -> Reading[list[Check]]:
+def strangers_kept_out() -> Reading[list[Check]]:
     """Look whether a stranger who asks at the dest's address is not served, while we, through the host itself, are."""
     why = "who knows the dest's address could write there, and then there is no way back without loss"
     ours = yield Ask(call("GET", "/reg/service/info", via=Role.DEST))
@@ -80,7 +80,7 @@ def strangers_kept_out(plan: Plan) -> Reading[list[Check]]:
     ]
 
 
-def strangers_served(plan: Plan) -> Reading[Check]:
+def strangers_served() -> Reading[Check]:
     """Look whether a stranger who asks at the dest's address for the public name is served."""
     name = "what a stranger is answered at the dest's address"
     try:

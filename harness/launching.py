@@ -1,4 +1,4 @@
-"""What a first start does to the outside, held back by a temporary difference in the dest's config, and given back once users are there.
+"""What a first start does to the outside: held back by a temporary difference in the dest's config until users are there.
 
 Read in the real core, and tried on it: each API worker posts to every stored webhook when it starts (webhooks.inProcess), and the
 master orders certificates (letsEncrypt.enabled). Mail is only sent on a request (a registration, a reset of a password), and
@@ -94,7 +94,7 @@ def is_held_back(plan: Plan, source: Config, marks: Mapping[str, str]) -> Readin
         held = {}
     found = yield from configuration.differs_only_as_planned(plan, source, held)
     why = "a first start posts to users' webhooks and orders certificates, while the public name still leads to the source"
-    return replace(found, name=HELD, why=found.why or why)
+    return replace(found, name=HELD, why=f"{why}; {found.why}" if found.why else why)
 
 
 def nobody_noticed(plan: Plan, source: Config, dest: Config, marks: Mapping[str, str]) -> Reading[Check]:

@@ -15,7 +15,7 @@ from harness.check import Check, Witness, equal
 from harness.core_api import call
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, HttpRequest, Role, Secret
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Unreachable
 from harness.roots import data_roots
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Known = dict[str, Any]
 
 NOT_SERVED = 500
+NOBODY = "ConnectionRefusedError"  # a core without a proxy: its own port was the public one
 NO_USER = "there is no verification user in this run: it cannot try to write"
 NOW = Command(Role.SOURCE, ("date", "+%s.%N"), says="read the source's clock")
 # As the core's role, with its own password, by the address that its config names: what another program would do. The password is
@@ -63,8 +64,8 @@ def _by_http(plan: Plan, path: str, body: object, unique: str, known: Known | No
     if known is None:
         raise HarnessError(NO_USER)
     user, since = plan.verification_user.username, (yield NOW).text
-    answer = yield call("POST", f"/{user}{path}", body, token=Secret(known["personal"]), via="public")
-    return Tried(unique, since, f"status {answer.status}", answer.status >= NOT_SERVED)
+    request = call("POST", f"/{user}{path}", body, token=Secret(known["personal"]))
+    return Tried(unique, since, *(yield from _answered(request)))
 
 
 def by_api(plan: Plan, _config: Config, known: Known | None) -> Generator[Any, Any, Tried]:
@@ -89,8 +90,18 @@ def by_websocket(plan: Plan, _config: Config, known: Known | None) -> Generator[
     path = f"/socket.io/?EIO=4&transport=websocket&auth={quote(known['personal'])}&resource={plan.verification_user.username}"
     key = base64.b64encode(secrets.token_bytes(16)).decode()
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": key}
-    answer = yield HttpRequest("GET", path, upgrade)
-    return Tried(unique, since, f"status {answer.status}", answer.status >= NOT_SERVED)
+    return Tried(unique, since, *(yield from _answered(HttpRequest("GET", path, upgrade))))
+
+
+def _answered(request: HttpRequest) -> Generator[Any, Any, tuple[str, bool]]:
+    """Send a request by the public name; returns how it was answered and whether it was refused, by nobody listening too."""
+    try:
+        answer = yield request
+    except Unreachable as unreachable:
+        if not unreachable.cause.startswith(NOBODY):
+            raise
+        return unreachable.cause, True
+    return f"status {answer.status}", answer.status >= NOT_SERVED
 
 
 def passfile(password: str) -> bytes:
@@ -132,7 +143,7 @@ def refused(tried: Tried) -> Check:
 
 
 def nowhere(plan: Plan, config: Config, tried: Tried) -> Reading[list[Check]]:
-    """Look for what was tried in the source's events, series and platform, and for files that have changed since in its data roots."""
+    """Look for what was tried in the source's events, series and platform, and for files of its data roots changed since."""
     database = config.login(Role.SOURCE).database
     found = yield Ask(admin_sql(plan, Role.SOURCE, FIND, database, unique=tried.unique))
     seen = yield Ask(admin_sql(plan, Role.SOURCE, COUNT, database))

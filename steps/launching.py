@@ -33,8 +33,8 @@ def is_closed(run: Run, plan: Plan) -> None:
 
 
 @then("a stranger at the dest's address is not served, and we are")
-def kept_out(run: Run, plan: Plan) -> None:
-    run.look(door.strangers_kept_out(plan))
+def kept_out(run: Run) -> None:
+    run.look(door.strangers_kept_out())
 
 
 @when("the dest's door is opened", idempotent=True, mark_before="T_open")
@@ -43,8 +43,8 @@ def open_(plan: Plan) -> Act:
 
 
 @then("a stranger at the dest's address is served", within_s=10.0)
-def served(run: Run, plan: Plan) -> None:
-    run.look(door.strangers_served(plan))
+def served(run: Run) -> None:
+    run.look(door.strangers_served())
 
 
 @when("webhooks and certificate orders are held back on the dest", idempotent=True)

@@ -59,8 +59,8 @@ def edited(text: str, changes: Mapping[str, Any], where: str = "the config") -> 
 def edits(plan: Plan, more: Mapping[str, Any] | None = None) -> Reading[tuple[Edit, ...]]:
     """Return the source's config files, each with the planned changes that belong in it; raises ConfigError for one without a file.
 
-    With `more`, those changes are in it too. A key belongs in the file that wins for it, a new key in the last one. What only the arguments or the environment say is
-    changed where the dest's core is started.
+    With `more`, those changes are in it too. A key belongs in the file that wins for it, a new key in the last one. What only
+    the arguments or the environment say is changed where the dest's core is started.
     """
     whole = yield from sources(plan, Role.SOURCE)
     layers = {path: whole.layer(Role.SOURCE, path) for path in whole.files}

@@ -5,7 +5,8 @@ Usage: started.py APP_PATH USER KEPT_FILE
 A master is a process of this host (not of a container on it) with a program called master, master.js or master.py in its
 arguments, that belongs to the core: its user, its tree or its folder says so. Its workers have the same arguments; they are left
 out, as their parent is one. Printed is JSON: {"running": [{"pid", "argv", "environ", "cwd", "began"}], "kept": what KEPT_FILE
-holds or null}; `began` is seconds since the epoch. Bytes that are no UTF-8 become lone surrogates. Exit 5: the environment of a master may not be read.
+holds or null}; `began` is seconds since the epoch. Bytes that are no UTF-8 become lone surrogates. Exit 5: the environment of a
+master may not be read.
 """
 
 from __future__ import annotations
