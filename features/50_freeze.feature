@@ -28,10 +28,14 @@ Feature: Nothing is copied while users can write
     And the write is nowhere in the source's data
 
     Examples:
-      | path   |
-      | API    |
-      | series |
-      | SQL    |
+      | path      |
+      | API       |
+      | series    |
+      | websocket |
+      | SQL       |
+
+  Scenario: Users are told to come back later
+    Then the public name tells users to come back later
 
   @rqlite
   Scenario: The platform's database was stopped whole

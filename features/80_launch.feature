@@ -4,12 +4,25 @@ Feature: The dest serves what the source served
   Background:
     Given the source is frozen
 
+  @door
+  Scenario: The dest is closed to strangers
+    When the dest's door is closed
+    Then the dest's door is closed to all but us
+
+  Scenario: What a first start does to the outside is held back
+    When webhooks and certificate orders are held back on the dest
+    Then the dest config differs only in the planned changes and in what is held back
+
   Scenario: The dest core starts clean
+    Given the dest core would start silent to the outside
     When the dest core is launched
     Then the dest core answers as itself
-    And the dest core's status is running
     And its log shows a clean start
     And the dest core runs with the source's arguments and environment
+
+  @door
+  Scenario: Strangers are kept out of the dest
+    Then a stranger at the dest's address is not served, and we are
 
   Scenario: Only one core runs
     Then no process of the source core runs
@@ -62,3 +75,6 @@ Feature: The dest serves what the source served
     Then the platform's database on the dest answers for certain, and is the core's own
     And the dest has every row of the platform that was there at rest
     And the platform's database on the dest is closed to the other host
+
+  Scenario: Nobody outside has noticed the start
+    Then the dest core has posted to no webhook

@@ -4,6 +4,14 @@ Feature: Users' traffic moves
   Background:
     Given the source is frozen
 
+  Rule: Nobody is led to a closed door
+
+    @gate
+    Scenario: The dest answers strangers
+      Given the dest serves the verification data set
+      When the dest's door is opened
+      Then a stranger at the dest's address is served
+
   @by_dns
   Rule: By DNS, the public name leads to the dest
 

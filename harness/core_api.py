@@ -6,6 +6,7 @@ address that the name's servers give, or to one host through its SSH connection.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import socket
 import ssl
@@ -28,11 +29,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 JSON = "application/json"
+OUTSIDE = "outside"
+ANOTHER_HOST = ("127.0.0.2", 0)
+LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 
 
 def by_address(address: str, port: int, timeout_s: float) -> socket.socket:
     """Return a connection to an address."""
     return socket.create_connection((address, port), timeout_s)
+
+
+def from_outside(address: str, port: int, timeout_s: float) -> socket.socket:
+    """Return a connection to an address as another host makes it: on the loopback network 127.0.0.1 is the host itself."""
+    own = ANOTHER_HOST if ipaddress.ip_address(address) in LOOPBACK else None
+    return socket.create_connection((address, port), timeout_s, source_address=own)
 
 
 def by_socket(path: Path, timeout_s: float) -> socket.socket:

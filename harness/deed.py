@@ -71,7 +71,7 @@ class HttpRequest:
     """A request to the core under its public name.
 
     `via` says which address answers: "public" is the address that the name's own servers give; a Role is that host's address,
-    reached through its SSH connection. Name, certificate and Host header are the public ones in every case.
+    reached through its SSH connection; "outside" is the dest's address as anybody reaches it. Name and certificate are public.
     """
 
     method: str

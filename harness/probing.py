@@ -5,26 +5,32 @@ What is tried carries a content that nobody else has, which is then looked for i
 
 from __future__ import annotations
 
+import base64
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from harness.check import Check, Witness, equal
 from harness.core_api import call
 from harness.databases.postgresql import admin_sql
-from harness.deed import Ask, Command, Role, Secret
-from harness.errors import HarnessError
+from harness.deed import Ask, Command, HttpRequest, Role, Secret
+from harness.errors import HarnessError, Unreachable
+from harness.roots import data_roots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from harness.configuration import Config
-    from harness.deed import HttpRequest, Reading
+    from harness.deed import Reading
     from harness.plan import Plan
 
     Known = dict[str, Any]
 
 NOT_SERVED = 500
+NOBODY = "ConnectionRefusedError"  # a core without a proxy: its own port was the public one
+NO_USER = "there is no verification user in this run: it cannot try to write"
+NOW = Command(Role.SOURCE, ("date", "+%s.%N"), says="read the source's clock")
 # As the core's role, with its own password, by the address that its config names: what another program would do. The password is
 # in no argv and no environment: libpq reads it from a file that has no name any more when psql begins.
 PSQL = (
@@ -42,9 +48,10 @@ COUNT = "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM series_dat
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A try to write: what was written, how it was answered, and whether that is a refusal."""
+    """A try to write: what was written, since when by the source's clock, how it was answered, and whether that is a refusal."""
 
     unique: str
+    since: str
     answer: str
     refused: bool
 
@@ -53,12 +60,12 @@ def _unique() -> str:
     return str(10**15 + secrets.randbelow(10**15))
 
 
-def _by_http(plan: Plan, path: str, body: object, unique: str, known: Known | None) -> Generator[HttpRequest, Any, Tried]:
+def _by_http(plan: Plan, path: str, body: object, unique: str, known: Known | None) -> Generator[Any, Any, Tried]:
     if known is None:
-        raise HarnessError("there is no verification user in this run: it cannot try to write")
-    user = plan.verification_user.username
-    answer = yield call("POST", f"/{user}{path}", body, token=Secret(known["personal"]), via=Role.SOURCE)
-    return Tried(unique, f"status {answer.status}", answer.status >= NOT_SERVED)
+        raise HarnessError(NO_USER)
+    user, since = plan.verification_user.username, (yield NOW).text
+    request = call("POST", f"/{user}{path}", body, token=Secret(known["personal"]))
+    return Tried(unique, since, *(yield from _answered(request)))
 
 
 def by_api(plan: Plan, _config: Config, known: Known | None) -> Generator[Any, Any, Tried]:
@@ -75,6 +82,28 @@ def by_series(plan: Plan, _config: Config, known: Known | None) -> Generator[Any
     return (yield from _by_http(plan, f"/events/{(known or {}).get('series')}/series", points, unique, known))
 
 
+def by_websocket(plan: Plan, _config: Config, known: Known | None) -> Generator[Any, Any, Tried]:
+    """Open a websocket by the public name, over which events would be created: the core lets in who has a token."""
+    if known is None:
+        raise HarnessError(NO_USER)
+    unique, since = _unique(), (yield NOW).text
+    path = f"/socket.io/?EIO=4&transport=websocket&auth={quote(known['personal'])}&resource={plan.verification_user.username}"
+    key = base64.b64encode(secrets.token_bytes(16)).decode()
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": key}
+    return Tried(unique, since, *(yield from _answered(HttpRequest("GET", path, upgrade))))
+
+
+def _answered(request: HttpRequest) -> Generator[Any, Any, tuple[str, bool]]:
+    """Send a request by the public name; returns how it was answered and whether it was refused, by nobody listening too."""
+    try:
+        answer = yield request
+    except Unreachable as unreachable:
+        if not unreachable.cause.startswith(NOBODY):
+            raise
+        return unreachable.cause, True
+    return f"status {answer.status}", answer.status >= NOT_SERVED
+
+
 def passfile(password: str) -> bytes:
     """Return the text of libpq's password file for any server: a backslash stands before each colon and backslash."""
     escaped = password.replace("\\", "\\\\").replace(":", "\\:")
@@ -87,17 +116,22 @@ def by_sql(plan: Plan, config: Config, _known: Known | None) -> Generator[Any, A
     where = (login.address, str(login.port), login.user, login.database)
     argv = ("sh", "-c", PSQL, "psql", *where, INSERT.format(unique=unique), plan.run_folder)
     password = passfile(login.password.value)
+    since = (yield NOW).text
     says = f"insert a row on the source, signed in as {login.user}"
     answer = yield Command(Role.SOURCE, argv, input=password, exits=tuple(range(256)), private=True, says=says)
     told = answer.err.decode(errors="replace").strip().splitlines()
     return Tried(
-        unique, f"exit {answer.exit}: {told[-1] if told else ''}", answer.exit != 0 and "not permitted to log in" in " ".join(told)
+        unique,
+        since,
+        f"exit {answer.exit}: {told[-1] if told else ''}",
+        answer.exit != 0 and "not permitted to log in" in " ".join(told),
     )
 
 
 TRIES: Mapping[str, Callable[[Plan, Config, Known | None], Generator[Any, Any, Tried]]] = {
     "API": by_api,
     "series": by_series,
+    "websocket": by_websocket,
     "SQL": by_sql,
 }
 
@@ -108,9 +142,19 @@ def refused(tried: Tried) -> Check:
     return Check("the try to write", Witness.API, "refused", tried.answer, tried.refused, 1, why=why)
 
 
-def nowhere(plan: Plan, config: Config, tried: Tried) -> Reading[Check]:
-    """Look for what was tried in the source's events, series and platform."""
+def nowhere(plan: Plan, config: Config, tried: Tried) -> Reading[list[Check]]:
+    """Look for what was tried in the source's events, series and platform, and for files of its data roots changed since."""
     database = config.login(Role.SOURCE).database
     found = yield Ask(admin_sql(plan, Role.SOURCE, FIND, database, unique=tried.unique))
     seen = yield Ask(admin_sql(plan, Role.SOURCE, COUNT, database))
-    return equal("rows that hold what was tried", Witness.SQL, 0, int(found.text), int(seen.text))
+    changed = (yield Ask(_files(config, "-newerct", f"@{tried.since}"))).lines
+    files = (yield Ask(_files(config))).lines
+    return [
+        equal("rows that hold what was tried", Witness.SQL, 0, int(found.text), int(seen.text)),
+        equal("files in the data roots that have changed since", Witness.FILES, [], changed, len(files)),
+    ]
+
+
+def _files(config: Config, *since: str) -> Command:
+    roots = [root.path for root in data_roots(config)]
+    return Command(Role.SOURCE, ("find", *roots, "-type", "f", *since), timeout_s=600.0, private=True)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from harness import booting, service, verification
+from harness import booting, door, service, verification
 from harness.check import Check, Witness, equal
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, Measured, Role
@@ -216,10 +216,11 @@ def clear(plan: Plan, source: Config, dest: Config, mine: set[str]) -> Act:
     for path in _paths(plan, source, mine):
         if f"path {path}" in mine:
             yield Command(Role.DEST, ("sh", "-c", CLEAR, path), timeout_s=3600.0, says=f"remove {path} on the dest")
+    yield from door.reopen(plan, mine)
 
 
 def cleared(plan: Plan, source: Config, dest: Config) -> Reading[list[Check]]:
-    """Look for what this run made on the dest; what lay there before is no part of it."""
+    """Look for what this run made on the dest; what lay there before is no part of it. Its door is as it was."""
     mine = yield from claimed(plan, Role.DEST)
     paths, login = _paths(plan, source, mine), dest.login(Role.DEST)
     filled = (yield Ask(Command(Role.DEST, ("sh", "-c", FILLED, "filled", *paths)))).lines
@@ -229,4 +230,5 @@ def cleared(plan: Plan, source: Config, dest: Config) -> Reading[list[Check]]:
     return [
         equal("this run's folders on the dest", Witness.FILES, [], [path for path in filled if f"path {path}" in mine], len(paths)),
         equal("this run's database and role on the dest", Witness.SQL, [], left, len(there)),
+        *(yield from door.as_before(plan)),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import booting, own_checks, preflight, seal, service, verification
+from harness import booting, launching, own_checks, preflight, seal, service, verification
 from harness import platform as listing
 from harness.deed import Role
 from steps.words import given, then, when
@@ -115,6 +115,11 @@ def frozen(run: Run, plan: Plan) -> None:
 def never_started(run: Run, plan: Plan) -> None:
     run.look(service.never_started(plan, run.state.marks, run.state.launches))
     run.look(service.is_status(plan, Role.DEST, "stopped"))
+
+
+@given("the dest core would start silent to the outside")
+def silent(run: Run, plan: Plan, source: Core) -> None:
+    run.look(launching.is_held_back(plan, source.config, run.state.marks))
 
 
 @when("the dest core is launched", idempotent=True, mark_before="T_start")

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from harness.configuration.changing import Edit, edited, edits, transfer
+from harness.configuration.changing import Edit, edited, edits, transfer, written
 from harness.configuration.comparing import (
     differs_only_as_planned,
     launched_as_the_source,
@@ -18,7 +18,7 @@ from harness.configuration.comparing import (
     start_is_known,
 )
 from harness.configuration.meaning import why
-from harness.configuration.sources import effective, of_source, override_path
+from harness.configuration.sources import effective, masters, of_source, override_path
 from harness.configuration.values import SECRET, Config, ConfigError, Place, flat, is_secret, overlaid
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "flat",
     "is_secret",
     "launched_as_the_source",
+    "masters",
     "named_files_arrived",
     "named_keys_are_the_same",
     "no_override_wins",
@@ -45,4 +46,5 @@ __all__ = [
     "start_is_known",
     "transfer",
     "why",
+    "written",
 ]

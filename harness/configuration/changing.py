@@ -34,6 +34,8 @@ class Edit:
 
 def edited(text: str, changes: Mapping[str, Any], where: str = "the config") -> str:
     """Return a config file's text with some dotted keys changed; its comments, order and quotes stay."""
+    if not changes:
+        return text
     editor = YAML()
     editor.preserve_quotes = True
     editor.width = 4096
@@ -54,16 +56,16 @@ def edited(text: str, changes: Mapping[str, Any], where: str = "the config") -> 
     return out.getvalue()
 
 
-def edits(plan: Plan) -> Reading[tuple[Edit, ...]]:
+def edits(plan: Plan, more: Mapping[str, Any] | None = None) -> Reading[tuple[Edit, ...]]:
     """Return the source's config files, each with the planned changes that belong in it; raises ConfigError for one without a file.
 
-    A key belongs in the file that wins for it, a new key in the last one. What only the arguments or the environment say is
-    changed where the dest's core is started.
+    With `more`, those changes are in it too. A key belongs in the file that wins for it, a new key in the last one. What only
+    the arguments or the environment say is changed where the dest's core is started.
     """
     whole = yield from sources(plan, Role.SOURCE)
     layers = {path: whole.layer(Role.SOURCE, path) for path in whole.files}
     wanted: dict[str, dict[str, Any]] = {path: {} for path in whole.files}
-    for key, value in plan.planned_changes.items():
+    for key, value in {**plan.planned_changes, **(more or {})}.items():
         place = next((path for path, layer in layers.items() if key in layer), None)
         if place is None and whole.started.sets(key):
             continue

@@ -63,15 +63,16 @@ def difference(key: str, source: object, dest: object) -> object:
     return "(a secret, missing)" if dest == MISSING else "(a secret, differs)"
 
 
-def differs_only_as_planned(plan: Plan, source: Config) -> Reading[Check]:
-    """Look whether the dest's effective config is the source's with exactly the planned changes."""
+def differs_only_as_planned(plan: Plan, source: Config, more: Mapping[str, Any] | None = None) -> Reading[Check]:
+    """Look whether the dest's effective config is the source's with exactly the planned changes (and with `more`)."""
+    wanted = {**plan.planned_changes, **(more or {})}
     dest = yield from effective(plan, Role.DEST)
     name = "differences between the effective configs"
     if dest is None or (source.files and not dest.files):
         return equal(name, Witness.FILES, "the planned ones", "no config on the dest", 0, absent=True)
     keys = sorted(source.values.keys() | dest.values.keys())
     different = [key for key in keys if _differ(source.get(key, MISSING), dest.get(key, MISSING))]
-    planned = {key: value for key, value in plan.planned_changes.items() if _differ(source.get(key, MISSING), value)}
+    planned = {key: value for key, value in wanted.items() if _differ(source.get(key, MISSING), value)}
     found = {key: difference(key, source.get(key, MISSING), dest.get(key, MISSING)) for key in different}
     wrong = [key for key in different if key not in planned or _differ(planned[key], dest.get(key, MISSING))]
     held = not wrong and found.keys() == planned.keys()

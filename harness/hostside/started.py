@@ -4,8 +4,9 @@ Usage: started.py APP_PATH USER KEPT_FILE
 
 A master is a process of this host (not of a container on it) with a program called master, master.js or master.py in its
 arguments, that belongs to the core: its user, its tree or its folder says so. Its workers have the same arguments; they are left
-out, as their parent is one. Printed is JSON: {"running": [{"pid", "argv", "environ", "cwd"}], "kept": what KEPT_FILE holds or
-null}. Bytes that are no UTF-8 become lone surrogates. Exit 5: the environment of a master may not be read.
+out, as their parent is one. Printed is JSON: {"running": [{"pid", "argv", "environ", "cwd", "began"}], "kept": what KEPT_FILE
+holds or null}; `began` is seconds since the epoch. Bytes that are no UTF-8 become lone surrogates. Exit 5: the environment of a
+master may not be read.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import os
 import pwd
 import sys
+import time
 from typing import Any
 
 MASTERS = {b"master", b"master.js", b"master.py"}
@@ -74,7 +76,19 @@ def masters(app: str, user: str) -> list[str]:
 def told(pid: str) -> dict[str, Any]:
     """Return how a process was started."""
     argv, environ = ([os.fsdecode(word) for word in words(pid, name)] for name in ("cmdline", "environ"))
-    return {"pid": int(pid), "argv": argv, "environ": environ, "cwd": folder(pid)}
+    return {"pid": int(pid), "argv": argv, "environ": environ, "cwd": folder(pid), "began": began(pid)}
+
+
+def began(pid: str) -> float:
+    """Return when a process was started (its folder in /proc has the time of the first look instead); 0.0 when it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - as above
+            ticks = int(file.read().rpartition(")")[2].split()[19])
+        with open("/proc/uptime", encoding="ascii") as file:  # noqa: PTH123 - as above
+            up = float(file.read().split()[0])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return time.time() - up + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def main(app: str, user: str, kept: str) -> int:

@@ -133,10 +133,23 @@ class SourcePart(HostPart):
     proxy: ProxyPart = ProxyPart()
 
 
+class DoorPart(Part):
+    """How the dest is kept shut until users are led there: commands on the dest that may be given twice.
+
+    `close` shuts everybody out but the host itself (127.0.0.1, ::1 and its own addresses), who asks is answered 503 or gets no
+    connection; `open` undoes that. `status` prints a line that has "closed" or "open" in it (exit code 0, 1 or 3).
+    """
+
+    close: Argv
+    open: Argv
+    status: Argv
+
+
 class DestPart(HostPart):
     """The host that the core moves to."""
 
     install: Literal["copy-tree"]
+    door: DoorPart | None = None
 
 
 class PostgresAdmin(Part):

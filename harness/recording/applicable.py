@@ -34,6 +34,7 @@ TAGS: Mapping[str, Callable[[Plan, Config | None], str]] = {
     "by_proxy": _strategy("proxy"),
     "multicore": lambda _plan, _config: "the plan names one core",
     "preseed": lambda plan, _: "" if plan.transfer == "preseed" else f"the plan's transfer is {plan.transfer}: nothing goes ahead",
+    "door": lambda plan, _: "" if plan.dest.door else "the plan names no door of the dest (dest.door): strangers are not kept out",
     "rqlite": _rqlite,
     "raft_address": _raft_address,
 }

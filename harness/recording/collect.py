@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 NUMBERED = re.compile(r"^\d\d_")
 PROBLEMS = pytest.StashKey[list[str]]()
 TAGS = frozenset(
-    {"gate", "probe", "repeat", "by_dns", "by_proxy", "remote", "multicore", "preseed", "rqlite", "raft_address", "retire"}
+    {"gate", "probe", "repeat", "by_dns", "by_proxy", "remote", "multicore", "preseed", "rqlite", "raft_address", "retire", "door"}
 )
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from harness.run.doing import Doing
 
 T = TypeVar("T")
+OPENED = "T_open"  # made once: the first deed that can bring users counts
 CHECK_FIELDS = ("name", "witness", "expected", "observed", "examined", "minimum", "outcome", "why", "remedy")
 
 
@@ -170,7 +171,7 @@ class Run:
                 return
             self._make_room(action, before)
         ask_gate(self)
-        if action.mark_before:
+        if action.mark_before and not (action.mark_before == OPENED and OPENED in self.state.marks):
             self.mark(action.mark_before)
         self._do_all(action)
 

@@ -13,13 +13,19 @@ if TYPE_CHECKING:
     from harness.run import Run
     from harness.run.fold import State
 
+CUTOVER = 85
 # A drain that ends within this is waited for by the look itself.
 WAITED_FOR = timedelta(seconds=60)
 
 
 def ask_gate(run: Run) -> None:
-    """Ask for a person's yes before the act of a gate; raises StoppedForApproval. The retire's was asked ahead."""
-    if "gate" in run.doing.scenario.tags and "retire" not in run.doing.scenario.tags:
+    """Ask for a person's yes before the act of a gate; raises StoppedForApproval. The retire's was asked ahead.
+
+    The yes to the cut-over is asked for once, before T_open: from there on users may be on the dest.
+    """
+    scenario, state = run.doing.scenario, run.state
+    opened = "T_open" in state.marks and state.numbers.get(scenario.key) == CUTOVER
+    if "gate" in scenario.tags and "retire" not in scenario.tags and not opened:
         _ask(run)
 
 

@@ -108,6 +108,8 @@ class Performer:
         if isinstance(request.via, Role):
             path = self.hosts[request.via].forward(str(self.plan.host(request.via).address), port)
             return lambda: core_api.by_socket(path, request.timeout_s)
+        if request.via == core_api.OUTSIDE:
+            return lambda: core_api.from_outside(str(self.plan.dest.address), port, request.timeout_s)
         address = self.public_address()
         return lambda: core_api.by_address(address, port, request.timeout_s)
 

@@ -6,12 +6,13 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness import configuration, preflight, seal, service, verification
+from harness import configuration, launching, preflight, seal, service, verification
 from harness.check import Check, Witness, equal
 from harness.deed import Ask, Command, Role
+from harness.run.fold import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from harness.configuration import Config
     from harness.deed import CommandResult, Reading
@@ -80,15 +81,24 @@ def _dest_stopped(plan: Plan, _state: State) -> Reading[list[Check]]:
     return (yield from service.stopped_and_not_enabled(plan, Role.DEST))
 
 
-def _config_digests(plan: Plan) -> Reading[str]:
-    """Return one digest over the dest's config files, those beside the core's own included (a forgotten override)."""
+def _config_digests(plan: Plan, held: Mapping[str, tuple[str, str]] | None = None) -> Reading[str]:
+    """Return one digest over the dest's config files, those beside the core's own included (a forgotten override).
+
+    A file of `held` that has the first of its sums counts as if it had the second.
+    """
     where = (*plan.core.config_paths, f"{plan.core.app_path}/config")
     answer: CommandResult = yield Ask(Command(Role.DEST, ("sh", "-c", CONFIG_FILES, "sh", *where)))
-    return hashlib.sha256("\n".join(sorted(answer.lines)).encode()).hexdigest()
+    lines = answer.lines
+    for path, (meanwhile, planned) in (held or {}).items():
+        lines = [f"{planned}  {path}" if line == f"{meanwhile}  {path}" else line for line in lines]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
 def _config(plan: Plan, state: State) -> Reading[list[Check]]:
+    """Look at the dest's config; until that is given back, exactly what the launch holds back is no difference."""
     now = yield from _config_digests(plan)
+    if now != state.facts[CONFIG] and not any(name_of(key) == launching.GIVEN_BACK for key in state.green):
+        now = yield from _config_digests(plan, (yield from launching.sums(plan)))
     why = "the dest core would start with another config than was looked at"
     return [equal("digest of the dest's config files", Witness.FILES, state.facts[CONFIG], now, why=why)]
 

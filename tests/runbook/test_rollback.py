@@ -85,6 +85,7 @@ def assert_as_before(rehearsal: Rehearsal) -> None:
     assert on(rehearsal, Role.SOURCE, "sh", "-c", SOURCE).split("(")[0] == "core is running "
     assert on(rehearsal, Role.SOURCE, "sh", "-c", SOURCE).endswith("), enabled")
     assert on(rehearsal, Role.DEST, "sh", "-c", f"{DEST}; true") == "0"
+    assert on(rehearsal, Role.DEST, "/usr/local/sbin/pryv-door", "status") == "open"
     databases = on(
         rehearsal, Role.DEST, "psql", "-XqAt", "-d", "postgres", "-c", "SELECT rolname FROM pg_roles", as_user="postgres"
     )
