@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from harness.plan import Plan
     from harness.roots import DataRoot
 
+# The engines that this version moves, by what a core keeps in them (its config's storages.<kind>.engine).
+MOVED = {
+    "base": {"postgresql"},
+    "platform": {"postgresql", "rqlite"},
+    "series": {"postgresql", "sqlite"},
+    "audit": {"postgresql", "sqlite"},
+    "file": {"postgresql", "filesystem"},
+}
 V1_GUIDE = "a v1 core is moved by Pryv.io's own v1 guides (core migration, register migration), or taken to v2 first"
 
 
@@ -39,7 +47,7 @@ def core_is_v2(plan: Plan) -> Reading[Check]:
 def source_found(plan: Plan, config: Config) -> Reading[list[Check]]:
     """Look whether the data roots, or what they lead to, hold something and can be moved; and whom the public name serves."""
     roots = data_roots(config)
-    checks = [_can_be_moved(plan, roots)]
+    checks = [engines_are_moved(config), _can_be_moved(plan, roots)]
     for root in roots:
         found = yield Ask(Command(Role.SOURCE, ("find", f"{root.path}/", "-maxdepth", "2"), exits=(0, 1)))
         leads = yield Ask(Command(Role.SOURCE, ("readlink", "-m", root.path)))
@@ -54,6 +62,15 @@ def source_found(plan: Plan, config: Config) -> Reading[list[Check]]:
     serial = str(answer.json().get("serial")) if answer.status == 200 else f"status {answer.status}"  # noqa: PLR2004 - HTTP OK
     checks.append(equal("serial under the public name", Witness.API, str(config["service.serial"]), serial))
     return checks
+
+
+def engines_are_moved(config: Config) -> Check:
+    """Check that this version moves every engine that the source's config uses: what it does not know would stay behind."""
+    engines = config.engines()
+    observed = {kind: engine for kind, engine in engines.items() if engine not in MOVED[kind]}
+    why = "what is kept there would stay behind, and nothing here would tell"
+    remedy = "this core cannot be moved by this version"
+    return equal("engines that are not moved", Witness.FILES, {}, observed, len(engines), why=why, remedy=remedy)
 
 
 def _can_be_moved(plan: Plan, roots: Sequence[DataRoot]) -> Check:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness import preflight
+from harness.configuration import Config
 from harness.deed import Ask, Command, CommandResult, HttpAnswer, HttpRequest, Role
+from harness.preflight.data import engines_are_moved
 from harness.preflight.dest import XATTR
 from harness.run.driving import drive
 from tests.plans import plan
@@ -162,3 +164,19 @@ def test_the_certificate_must_be_good_for_a_week(days: int, *, held: bool) -> No
         return HttpAnswer(asked.of, 503, {}, b"", 0.0, until)
 
     assert drive(preflight.certificate(plan()), answer).held is held
+
+
+@pytest.mark.parametrize(
+    ("kind", "engine", "left"),
+    [
+        ("base", "postgresql", {}),
+        ("platform", "rqlite", {}),
+        ("base", "sqlite", {"base": "sqlite"}),
+        ("series", "influxdb", {"series": "influxdb"}),
+        ("file", "s3", {"file": "s3"}),
+    ],
+)
+def test_an_engine_that_is_not_moved_is_named(kind: str, engine: str, left: dict[str, str]) -> None:
+    check = engines_are_moved(Config(values={f"storages.{kind}.engine": engine}, files=()))
+
+    assert (check.observed, check.held, check.examined) == (left, not left, 1)
