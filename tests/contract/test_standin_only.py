@@ -27,8 +27,8 @@ def test_it_starts_in_less_than_a_second(standin: Stage) -> None:
 
 
 def test_it_refuses_the_engines_that_it_does_not_have(standin: Stage) -> None:
-    told = standin.refused("--storages:platform:engine=rqlite", "--storages:audit:engine=postgresql")
-    assert "[storages:platform:engine] this stand-in has postgresql only, not rqlite" in told
+    told = standin.refused("--storages:series:engine=influxdb", "--storages:audit:engine=postgresql")
+    assert "[storages:series:engine] this stand-in has postgresql only, not influxdb" in told
     assert "[storages:audit:engine] this stand-in has sqlite only, not postgresql" in told
 
 
