@@ -12,8 +12,8 @@ help: ## list these targets
 rehearse: setup ## move a core between two disposable hosts of this machine (CUTOVER=proxy, ARGS="--fault NAME", "--fresh")
 	$(PYTHON) -m pytest features/ --cutover $(CUTOVER) $(ARGS)
 
-test: setup ## run the tests (ARGS="-k lasting")
-	$(PYTHON) -m pytest tests/ $(ARGS)
+test: setup ## run the tests, two at a time (ARGS="-k lasting")
+	$(PYTHON) -m pytest tests/ --numprocesses 2 --dist loadscope $(ARGS)
 
 check: setup ## format, lint, types, layers
 	$(PYTHON) -m ruff format --check .

@@ -6,11 +6,11 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from harness.recording.plugin import Runbook, is_runbook, register
 
 if TYPE_CHECKING:
-    import pytest
-
     from harness.recording.plugin import Opened
 
 ROOT = Path(__file__).parent
@@ -48,6 +48,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the runbook when features are named on the command line."""
     if not is_runbook(config.args):
         return
+    if getattr(config.option, "numprocesses", None):  # pytest-xdist's, where it is installed
+        raise pytest.UsageError("a move is one process: scenarios come one after the other (leave out -n)")
     for module in sorted((ROOT / "steps").glob("[a-z]*.py")):
         config.pluginmanager.register(importlib.import_module(f"steps.{module.stem}"), f"steps.{module.stem}")
     _quiet(config)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.inner import Inner
+
+ROOT = Path(__file__).parents[2]
 
 GOOD = """
 Feature: A shelf
@@ -138,3 +144,11 @@ def test_an_unused_argument_default_is_not_asked_as_a_fixture(inner: Inner) -> N
     inner.run(GOOD + "  Scenario: Two\n    Then it is fine\n", steps)
 
     assert inner.code == 0
+
+
+def test_features_are_not_shared_out_to_several_processes() -> None:
+    argv = (sys.executable, "-m", "pytest", "features/", "--collect-only", "--numprocesses", "2")
+
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (done.returncode, "a move is one process" in done.stderr) == (4, True)
