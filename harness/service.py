@@ -196,19 +196,15 @@ def _core_processes(plan: Plan, role: Role, listed: CommandResult) -> tuple[list
     core = [
         f"{pid} {user}"
         for pid, user, args in rows
-        if (telling and user == plan.core.user) or _runs(args.split(), f"{plan.core.app_path}/") or _is_child(args.split()[0])
+        if (telling and user == plan.core.user) or _runs(args.split(), f"{plan.core.app_path}/")
     ]
     return core, len(rows)
 
 
 def _runs(words: Sequence[str], tree: str) -> bool:
-    """Whether a command runs a program in a tree: by itself, or by an interpreter."""
+    """Whether a command runs a program in a tree, by itself or by an interpreter; or rqlited, wherever that lies."""
     named = words if INTERPRETER.fullmatch(words[0]) else words[:1]
-    return any(word.startswith(tree) for word in named)
-
-
-def _is_child(program: str) -> bool:
-    return program.rpartition("/")[2] == CHILD
+    return any(word.startswith(tree) for word in named) or words[0].rpartition("/")[2] == CHILD
 
 
 def no_process(plan: Plan, role: Role) -> Reading[Check]:

@@ -263,9 +263,8 @@ def blocks(root: bytes, batches: Iterator[list[Found]], *, follow: bool) -> Iter
 def write(root: bytes, excludes: list[str], known: str, out: BinaryIO, *, follow: bool, absent: bool = False) -> dict[str, object]:
     """Write the lines; returns the answer without its seconds."""
     patterns = [re.compile(fnmatch.translate(glob.lstrip("/")).encode()).match for glob in excludes]
-    if absent:
-        return {"digest": hashlib.sha256().hexdigest(), "paths": 0, "files": 0, "bytes": 0}
-    found = joined(walk(root, lambda path: any(match(path) for match in patterns), follow=follow), known_to(known, root))
+    there = () if absent else walk(root, lambda path: any(match(path) for match in patterns), follow=follow)
+    found = joined(iter(there), known_to(known, root))
     digest, paths, files, total = hashlib.sha256(), 0, 0, 0
     for text, some, size in blocks(root, iter(lambda: list(islice(found, BATCH_PATHS)), []), follow=follow):
         out.write(text)
