@@ -1,6 +1,9 @@
 Feature: Users are served by the dest
   Everything is asked by the public name, as users ask.
 
+  Scenario: The client of the public name is served by the dest
+    Then the client's writes are saved by the dest
+
   Scenario: The verification user finds everything under the public name
     Then the verification data set is served under the public name
 

@@ -31,6 +31,11 @@ def reads(run: Run, plan: Plan) -> None:
     run.look(client.at_work(plan, run.doing.private, "read"))
 
 
+@then("the client's writes are saved by the dest", within_s=client.patience_s)
+def served(run: Run, plan: Plan) -> None:
+    run.check(client.served_by_dest(plan, run.doing.private, run.state.marks))
+
+
 @when("the client of the public name is ended")
 def end() -> Act:
     yield from client.end()
@@ -71,4 +76,4 @@ def write_again(run: Run, plan: Plan) -> Act:
 
 @then("the source saves its writes again, and has lost none that it was told was saved")
 def saved_again(run: Run, plan: Plan, source: Core) -> None:
-    run.look(client.saved_again(plan, source.config, run.kept(KEPT), run.doing.private, run.result))
+    run.look(client.saved_again(plan, source.config, run.kept(KEPT), run.doing.private, run.result, run.state.marks))

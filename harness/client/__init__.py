@@ -219,10 +219,28 @@ def in_time(found: Mapping[str, Any], deviations: list[str]) -> Check:
     return Check("the outage, seconds", Witness.RECORD, expected, observed, held, len(observed))
 
 
-def saved_again(plan: Plan, source: Config, known: Mapping[str, Any] | None, folder: Path, number: int) -> Reading[list[Check]]:
-    """Look whether the source saves a client's writes again, and has all that it ever told a client was saved.
+def patience_s(plan: Plan) -> float:
+    """Return how long a client may be led to the old address: as long as its resolver keeps the answer, and some seconds."""
+    return plan.cutover.dns.ttl + LONGEST_BACK_S
 
-    Without a verification user nobody can write: then whether the core answers as itself under the public name.
+
+def served_by_dest(plan: Plan, folder: Path, marks: Mapping[str, str]) -> Check:
+    """Check that clients' writes are saved since users are led to the dest."""
+    name, opened = "writes of the client since T_open", moment(marks.get("T_open"))
+    at = Role.SOURCE if plan.cutover.strategy == "proxy" else Role.DEST
+    writes = [one for one in ledger.all_answers(folder, roles(plan)) if one.kind == "write" and opened and one.begun > opened]
+    saved = sum(one.ok and one.at == at for one in writes)
+    observed = {"saved": saved, "not": dict(Counter(one.why for one in writes if not one.ok))}
+    return Check(name, Witness.API, f"at least {AT_LEAST} saved", observed, saved >= AT_LEAST, saved, AT_LEAST)
+
+
+def saved_again(
+    plan: Plan, source: Config, known: Mapping[str, Any] | None, folder: Path, number: int, marks: Mapping[str, str]
+) -> Reading[list[Check]]:
+    """Look whether the source saves a client's writes again, and has all that its core ever told a client was saved.
+
+    Without a verification user nobody can write: then whether the core answers as itself under the public name. What was answered
+    at the source's address while that forwarded to the dest, before this client, was the dest's.
     """
     if known is None or not number:
         return [(yield from ready(source, "public"))]
@@ -230,7 +248,9 @@ def saved_again(plan: Plan, source: Config, known: Mapping[str, Any] | None, fol
     found = [one for one in ledger.answers(folder, number, roles(plan)) if one.kind == "write" and one.ok]
     by = {"acknowledged": min(len(found), ENOUGH), "by": sorted({one.at for one in found})}
     again = equal("a client's writes now", Witness.API, {"acknowledged": ENOUGH, "by": ["source"]}, by, len(found), ENOUGH)
-    own = (one for one in ledger.all_answers(folder, roles(plan)) if one.at == Role.SOURCE)
+    forwarded = moment(marks.get("T_open")) if plan.cutover.strategy == "proxy" else None
+    at_source = (one for one in ledger.all_answers(folder, roles(plan)) if one.at == Role.SOURCE)
+    own = (one for one in at_source if one.client == number or forwarded is None or one.begun < forwarded)
     return [again, _compared("source", own, there)]
 
 

@@ -134,6 +134,10 @@ class Rehearsal:
         """Return the last status of every scenario."""
         return {line["scenario"]: line["status"] for line in self.lines if line["kind"] == "scenario"}
 
+    def came_to(self) -> set[str]:
+        """Return what the scenarios that apply to this move came to."""
+        return {status for status in self.statuses().values() if status != "not applicable"}
+
     def cause(self) -> str:
         """Return the cause of the last red scenario."""
         return [line["cause"] for line in self.lines if line["kind"] == "scenario" and line["status"] == "red"][-1]  # type: ignore[no-any-return]

@@ -28,7 +28,7 @@ def test_the_same_command_ends_green_with_the_fingerprints_measured_at_rest(tmp_
 
 
 def test_a_stop_that_was_begun_and_took_effect_is_taken_up(tmp_path: Path) -> None:
-    tried = killed(0, tmp_path, {"KILL_AFTER": "The source core is stopped"})
+    tried = killed(0, tmp_path, {"KILL_AFTER": "The source core is stopped", "KILL_AFTER_DEEDS": "3"})
 
     assert (tried.killed, tried.green, tried.same_fingerprints) == (True, True, True), tried.printed
     assert "T_stop is the time of this look" in " ".join(tried.printed.split())

@@ -112,7 +112,7 @@ def test_killed_twice_and_cut_off_once_the_same_command_ends_green_and_no_deed_r
     notes = [line["text"] for line in rehearsal.lines if line["kind"] == "note"]
     assert any("waited for a deed that a killed run had begun on the source: dump-postgresql" in note for note in notes)
     assert any("waited for a deed that a killed run had begun on the dest: restore-postgresql" in note for note in notes)
-    assert {status for name, status in rehearsal.statuses().items() if name not in NOT_APPLICABLE} <= {"green", "settled"}
+    assert rehearsal.came_to() <= {"green", "settled"}
 
 
 def sample() -> list[str]:

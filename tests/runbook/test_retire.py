@@ -14,10 +14,10 @@ pytestmark = pytest.mark.rehearsal
 LEFT = "ls -A /var/lib/pryv-migration 2>/dev/null; grep -c pryv-migration ~/.ssh/authorized_keys; true"
 USERS = "SELECT count(*) FROM users_index WHERE username = 'verify01'"
 SIGN_INS = {
-    "The verification user can sign in on the source",
-    "A wrong password is refused by the source",
+    "The password is let in by the source",
+    "The wrong password is refused by the source",
     "The password from before still works",
-    "A wrong password is still refused",
+    "The wrong password is still refused",
 }
 
 

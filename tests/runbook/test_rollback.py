@@ -133,7 +133,7 @@ def test_with_the_dest_launched_a_rollback_that_was_begun_is_all_that_goes_on_an
     assert rehearsal.run() == 0, rehearsal.printed[-4000:]
     assert not world.exists()
     assert rehearsal.record.name.endswith("-r2")
-    assert set(rehearsal.statuses().values()) == {"green"}
+    assert rehearsal.came_to() == {"green"}
 
 
 def test_a_source_that_was_changed_while_frozen_is_told_and_not_kept_frozen(rehearsal: Rehearsal) -> None:

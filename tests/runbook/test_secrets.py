@@ -255,7 +255,7 @@ def cut_off(rehearsal: Rehearsal, _password: str) -> int:
 
 # What goes wrong, and a pattern of the cause that the record then tells: a host that is gone is met by the rsync or by a look.
 WRONG = (
-    (refused_sign_in, "sign-in: not held"),
+    (refused_sign_in, "password: not held"),
     (another_password, "password authentication failed"),
     (spoiled_restore, "pg_restore"),
     (full_disk, "No space left on device"),

@@ -224,7 +224,7 @@ def test_the_source_saves_again_what_it_ever_told_was_saved(tmp_path: Path) -> N
     laid(tmp_path, *now, number=2)
 
     def outcomes(events: list[dict[str, str]]) -> list[Outcome]:
-        checks = drive(client.saved_again(plan(), Config({}, ()), KNOWN, tmp_path, 2), serving(events))
+        checks = drive(client.saved_again(plan(), Config({}, ()), KNOWN, tmp_path, 2, MARKS), serving(events))
         return [check.outcome for check in checks]
 
     # What the dest took in the meantime is not on the source, and is told elsewhere.
@@ -272,3 +272,16 @@ def test_by_proxy_the_sources_address_is_right_again_once_it_forwards_to_the_des
     assert client.shut(plan(), MARKS | {"T_back": "1970-01-01T00:02:00Z"}) == (100, 120)
     assert client.shut(by_proxy, MARKS) == (100, 110)
     assert client.shut(by_proxy, {}) == (None, None)
+
+
+def test_a_client_is_served_by_the_dest_once_some_writes_were_saved_there_after_users_were_led_to_it(tmp_path: Path) -> None:
+    proxy = {"config_file": "/etc/nginx/sites-enabled/core", "ca_file": "/etc/ca.pem"}
+    by_proxy = plan(cutover={**CONTENT["cutover"], "strategy": "proxy", "proxy": proxy})
+    laid(tmp_path, *MOVE)
+    assert client.served_by_dest(plan(), tmp_path, MARKS).outcome is Outcome.NOT_HELD
+    laid(tmp_path, *MOVE, write(113, at="dest"))
+    assert client.served_by_dest(plan(), tmp_path, MARKS).outcome is Outcome.HELD
+    assert client.served_by_dest(plan(), tmp_path, {}).outcome is Outcome.NOT_HELD
+    assert client.served_by_dest(by_proxy, tmp_path, MARKS).outcome is Outcome.NOT_HELD
+    laid(tmp_path, *(write(111 + count) for count in range(3)))
+    assert client.served_by_dest(by_proxy, tmp_path, MARKS).outcome is Outcome.HELD
