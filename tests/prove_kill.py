@@ -22,7 +22,7 @@ from typing import Any
 
 from tests.runbook.rehearsing import Rehearsal
 
-POINTS_EXPECTED = 275
+POINTS_EXPECTED = 480
 AT_ONCE = 2
 
 
