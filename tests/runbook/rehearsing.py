@@ -27,9 +27,10 @@ LONGEST_S = 180.0
 # TRANSFER=preseed runs every rehearsal of the tests so.
 TRANSFER = ("--transfer", os.environ.get("TRANSFER", "literal"))
 SLOW = """#!/bin/sh
-# Stands before the real program: writes when it begins and ends, and takes its time.
+# Stands before the real program: writes when it begins and ends, and takes its time, or until it is let go.
 echo "begin $$" >> /var/log/slow-{name}.log
-sleep {seconds}
+tenths=0
+while [ $tenths -lt {tenths} ] && [ ! -e /var/log/go-{name} ]; do sleep 0.1; tenths=$((tenths + 1)); done
 {program} "$@"
 code=$?
 echo "end $$" >> /var/log/slow-{name}.log
@@ -151,11 +152,26 @@ class Rehearsal:
         program.write_text(
             SLOW.format(
                 name=name,
-                seconds=seconds,
+                tenths=int(seconds * 10),
                 program=f"/usr/lib/postgresql/15/bin/{name}" if name.startswith("pg_") else f"/usr/bin/{name}",
             )
         )
         program.chmod(0o755)
+
+    def let_go(self, host: str, name: str) -> None:
+        """Let a slow program go on at once."""
+        (self.world / host / "fs" / "var" / "log" / f"go-{name}").touch()
+
+    def waits(self, deed: str) -> set[str]:
+        """Return the processes that wait at this moment for a detached deed of this run; a killed harness's go on for seconds."""
+        wanted = f"\0wait\0/var/lib/pryv-migration/REHEARSAL-{self.world.name}/deeds/{deed}\0".encode()
+        return {path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if wanted in _cmdline(path)}
+
+    def until_taken_up(self, deed: str) -> None:
+        """Type the command again, until it waits for a detached deed that an earlier one had begun."""
+        earlier = self.waits(deed)
+        self.begin()
+        self.until(lambda: self.waits(deed) - earlier, f"the wait for {deed}")
 
     def slow_log(self, host: str, name: str) -> list[str]:
         """Return what the slow program has written: begin and end, each with its pid."""
@@ -167,6 +183,13 @@ class Rehearsal:
         if self.process and self.process.poll() is None:
             self.kill()
         subprocess.run((sys.executable, "-m", "fixtures.hosts", "clean", str(self.worlds)), cwd=ROOT, check=True, timeout=60)
+
+
+def _cmdline(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended
+        return b""
 
 
 def on(rehearsal: Rehearsal, role: Role, *argv: str, as_user: str = "") -> str:

@@ -85,17 +85,19 @@ def test_a_core_is_moved_end_to_end(rehearsal: Rehearsal) -> None:
 def test_killed_twice_and_cut_off_once_the_same_command_ends_green_and_no_deed_ran_twice_at_once(rehearsal: Rehearsal) -> None:
     rehearsal.begin()
     rehearsal.until(lambda: rehearsal.begun("The source core is fenced"), "the freeze")
-    rehearsal.slow_down("source", "pg_dump", 3)
-    rehearsal.slow_down("dest", "pg_restore", 3)
+    rehearsal.slow_down("source", "pg_dump", 60)
+    rehearsal.slow_down("dest", "pg_restore", 60)
     rehearsal.until(lambda: rehearsal.slow_log("source", "pg_dump"), "the dump")
     rehearsal.kill()
 
-    rehearsal.begin()
+    rehearsal.until_taken_up("dump-postgresql")
+    rehearsal.let_go("source", "pg_dump")
     rehearsal.until(lambda: rehearsal.slow_log("dest", "pg_restore"), "the restore")
     rehearsal.kill()
     assert [line.split()[0] for line in rehearsal.slow_log("source", "pg_dump")] == ["begin", "end"]
 
-    rehearsal.begin()
+    rehearsal.until_taken_up("restore-postgresql")
+    rehearsal.let_go("dest", "pg_restore")
     rehearsal.until(lambda: rehearsal.begun("The data roots arrive unchanged"), "the files")
     service(rehearsal, "dest", "stop", "sshd")
     code = rehearsal.end()
