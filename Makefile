@@ -21,13 +21,13 @@ check: setup ## format, lint, types, layers
 	$(PYTHON) -m mypy
 	$(PYTHON) .venv/bin/lint-imports
 
-prove: setup ## rehearse with every fault and control in turn: red first where declared, or green; what the guide sees of each (about 20 minutes)
+prove: setup ## rehearse with every fault and control in turn: red first where declared, or green; what the guide sees of each (about 45 minutes)
 	$(PYTHON) -m tests.prove_red --matrix docs/proof-of-red.md $(ARGS)
 
 prove-words: setup ## empty every step of the runbook in turn: each must be red (about ten minutes)
 	$(PYTHON) -m tests.prove_words
 
-prove-kill: setup ## kill a rehearsal at every point in turn: the same command must end green (about 40 minutes; ARGS="--every 10")
+prove-kill: setup ## kill a rehearsal at every point in turn: the same command must end green (some hours; ARGS="--every 10")
 	$(PYTHON) -m tests.prove_kill $(ARGS)
 
 prove-back: setup ## roll back a rehearsal from every phase before users are on the dest (about four minutes)
