@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+
+from tests.receiver import Receiver, receiver
 
 from .client import Client, error
 from .cluster import IP, until
 from .lifecycle import became, own_core, running, said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .stage import Stage
 
 BOOT = "webhooksServiceBoot"
@@ -22,40 +18,6 @@ FIELDS = {
     *("id", "accessId", "url", "state", "runCount", "failCount", "lastRun", "runs", "currentRetries", "maxRetries"),
     *("minIntervalMs", "created", "createdBy", "modified", "modifiedBy"),
 }
-
-
-class Receiver(ThreadingHTTPServer):
-    """Keeps what is posted to it."""
-
-    posts: list[dict[str, Any]]
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Keeps a post's JSON and answers 200."""
-
-    server: Receiver
-
-    def do_POST(self) -> None:
-        self.server.posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def receiver() -> Iterator[Receiver]:
-    """Listen for posts."""
-    server = Receiver((IP, 0), Handler)
-    server.posts = []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def boots(server: Receiver) -> int:
@@ -84,7 +46,7 @@ def test_webhooks_are_kept_for_apps_and_shared_accesses(client: Client) -> None:
 
 @own_core
 def test_every_api_worker_posts_at_its_start_unless_told_not_to(stopped: Stage, known: dict[str, Any]) -> None:
-    with receiver() as server:
+    with receiver(IP) as server:
         url = f"http://{IP}:{server.server_port}/hook"
         with running(stopped, env={"webhooks__inProcess": "false"}) as client:
             became(client, known["client"])

@@ -2,58 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 
 from harness.deed import Role
-from tests.runbook.rehearsing import Rehearsal, on
+from tests.receiver import receiver
+from tests.runbook.rehearsing import on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.runbook.rehearsing import Rehearsal
 
 pytestmark = pytest.mark.rehearsal
 
 REDIRECT = "UPDATE webhooks SET url = 'http://127.0.0.1:{port}/' || id WHERE url NOT LIKE '%/verification'"
 STATUS = "host-init status core; ps -eo user= | grep -c '^pryv'; true"
 USUAL_START = "host-init start core 2>&1; echo $?"
-
-
-class Receiver(ThreadingHTTPServer):
-    """Counts what is posted to it."""
-
-    posts: int = 0
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Answers 200 to a post."""
-
-    server: Receiver
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.posts += 1
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def receiver() -> Iterator[Receiver]:
-    """Listen for posts."""
-    server = Receiver(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_webhooks_are_posted_to_once_users_are_there_and_not_before_and_a_reboot_does_not_start_a_frozen_core(
@@ -66,7 +30,7 @@ def test_webhooks_are_posted_to_once_users_are_there_and_not_before_and_a_reboot
         on(rehearsal, Role.SOURCE, "psql", "-d", "pryv", "-c", redirect, as_user="postgres")
         assert rehearsal.end() == 12, rehearsal.printed[-3000:]
         assert "T_start" in [line.get("mark") for line in rehearsal.lines]
-        assert server.posts == 0
+        assert server.posts == []
 
         rehearsal.reopened().keep("the test")  # both hosts are powered on again
         status, processes = on(rehearsal, Role.SOURCE, "sh", "-c", STATUS).splitlines()
@@ -74,6 +38,6 @@ def test_webhooks_are_posted_to_once_users_are_there_and_not_before_and_a_reboot
         assert on(rehearsal, Role.SOURCE, "sh", "-c", USUAL_START).splitlines()[-1] == "1"
 
         assert rehearsal.run("--ask", "--approve", "cutover") == 10, rehearsal.printed[-3000:]
-        assert server.posts > 0
+        assert server.posts != []
     noticed = [line for line in rehearsal.lines if line["kind"] == "check" and line["name"] == "posts to stored webhooks"]
     assert [(line["outcome"], line["observed"]) for line in noticed] == [("held", line["expected"]) for line in noticed] != []
