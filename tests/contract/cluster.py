@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 IP = "127.62.7.2"
+LOWEST, WORKERS, PORTS_EACH = 20000, 8, 1500
 PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/usr/bin"))
 
 
@@ -30,8 +31,10 @@ def until(ask: Callable[[], bool | None], message: Callable[[], str], within_s: 
 
 
 def free_port(ip: str = IP) -> int:
-    """Return a port that was free a moment ago, below the ports that clients are given."""
-    for port in range(20000 + os.getpid() % 5000, 32000):
+    """Return a port that was free a moment ago, below those that clients are given; another for each pytest worker."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+    first = LOWEST + number * PORTS_EACH
+    for port in range(first + os.getpid() % (PORTS_EACH // 2), first + PORTS_EACH):
         with socket.socket() as probe, suppress(OSError):
             probe.bind((ip, port))
             return port
