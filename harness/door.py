@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SERVED, CLOSED = 200, 503
 DOOR = "the dest's door"
+STRANGER = "what a stranger is answered at the dest's address"
+WHY_SHUT = "who knows the dest's address could write there, and then there is no way back without loss"
 SHUT = ("ConnectionRefusedError", "TimeoutError", "ConnectionResetError")
 
 
@@ -52,8 +54,7 @@ def is_(plan: Plan, expected: str) -> Reading[Check]:
     """Look at what the dest's door says of itself: closed or open."""
     answer = yield Ask(Command(Role.DEST, _door(plan).status, exits=(0, 1, 3)))
     observed = "closed" if "closed" in answer.text else "open" if "open" in answer.text else answer.text or f"exit {answer.exit}"
-    why = "who knows the dest's address could write there, and then there is no way back without loss"
-    return equal(DOOR, Witness.PROCESSES, expected, observed, why=why)
+    return equal(DOOR, Witness.PROCESSES, expected, observed, why=WHY_SHUT)
 
 
 def as_before(plan: Plan) -> Reading[list[Check]]:
@@ -64,7 +65,6 @@ def as_before(plan: Plan) -> Reading[list[Check]]:
 
 def strangers_kept_out() -> Reading[list[Check]]:
     """Look whether a stranger who asks at the dest's address is not served, while we, through the host itself, are."""
-    why = "who knows the dest's address could write there, and then there is no way back without loss"
     ours = yield Ask(call("GET", "/reg/service/info", via=Role.DEST))
     try:
         theirs: int | str = (yield Ask(call("GET", "/reg/service/info", via=OUTSIDE))).status
@@ -75,16 +75,15 @@ def strangers_kept_out() -> Reading[list[Check]]:
     kept_out = theirs in {CLOSED, "no connection"}
     expected = f"{CLOSED}, or no connection"
     return [
-        Check("what a stranger is answered at the dest's address", Witness.API, expected, theirs, kept_out, 1, why=why),
+        Check(STRANGER, Witness.API, expected, theirs, kept_out, 1, why=WHY_SHUT),
         equal("what we are answered there", Witness.API, SERVED, ours.status),
     ]
 
 
 def strangers_served() -> Reading[Check]:
     """Look whether a stranger who asks at the dest's address for the public name is served."""
-    name = "what a stranger is answered at the dest's address"
     try:
         observed: int | str = (yield Ask(call("GET", "/reg/service/info", via=OUTSIDE))).status
     except Unreachable as unreachable:
         observed = unreachable.cause
-    return equal(name, Witness.API, SERVED, observed, why="users who are led to the dest find it shut")
+    return equal(STRANGER, Witness.API, SERVED, observed, why="users who are led to the dest find it shut")

@@ -65,9 +65,8 @@ def differing_files(plan: Plan, held: Mapping[str, Any]) -> Reading[list[tuple[E
     return [(before, now) for before, now in zip(planned, meanwhile, strict=True) if before != now]
 
 
-def sums(plan: Plan) -> Reading[dict[str, tuple[str, str]]]:
+def sums(plan: Plan, source: Config) -> Reading[dict[str, tuple[str, str]]]:
     """Return {path: (SHA-256 with what is held back, SHA-256 as planned)} of the dest's config files that it stands in."""
-    source = yield from configuration.of_source(plan)
     files = yield from differing_files(plan, (yield from held_back(plan, source)))
     return {now.path: (_sum(now), _sum(before)) for before, now in files}
 

@@ -146,13 +146,14 @@ def _compared(side: str, answers: Iterable[ledger.Answer], there: Mapping[str, s
     return Check(name, Witness.API, expected, observed, held, told["acknowledged"], why=WHY_LOST, remedy=remedy)
 
 
-def shut(plan: Plan, marks: Mapping[str, str]) -> tuple[float | None, float | None]:
-    """Return from when until when (seconds since 1970) nobody may be answered by a core at the source's address.
+def _forwards_since(plan: Plan, marks: Mapping[str, str]) -> float | None:
+    """Return since when the source's address leads to the dest's core: by proxy, once users are led to it."""
+    return moment(marks.get("T_open")) if plan.cutover.strategy == "proxy" else None
 
-    By proxy it is the dest's core that answers there once users are led to it.
-    """
-    forwards = marks.get("T_open") if plan.cutover.strategy == "proxy" else None
-    return moment(marks.get("T_stop")), moment(marks.get("T_back") or forwards)
+
+def shut(plan: Plan, marks: Mapping[str, str]) -> tuple[float | None, float | None]:
+    """Return from when until when (seconds since 1970) nobody may be answered by a core at the source's address."""
+    return moment(marks.get("T_stop")), moment(marks.get("T_back")) or _forwards_since(plan, marks)
 
 
 def no_wrong_host(plan: Plan, folder: Path, marks: Mapping[str, str]) -> Check:
@@ -248,7 +249,7 @@ def saved_again(
     found = [one for one in ledger.answers(folder, number, roles(plan)) if one.kind == "write" and one.ok]
     by = {"acknowledged": min(len(found), ENOUGH), "by": sorted({one.at for one in found})}
     again = equal("a client's writes now", Witness.API, {"acknowledged": ENOUGH, "by": ["source"]}, by, len(found), ENOUGH)
-    forwarded = moment(marks.get("T_open")) if plan.cutover.strategy == "proxy" else None
+    forwarded = _forwards_since(plan, marks)
     at_source = (one for one in ledger.all_answers(folder, roles(plan)) if one.at == Role.SOURCE)
     own = (one for one in at_source if one.client == number or forwarded is None or one.begun < forwarded)
     return [again, _compared("source", own, there)]

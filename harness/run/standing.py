@@ -81,24 +81,35 @@ def _dest_stopped(plan: Plan, _state: State) -> Reading[list[Check]]:
     return (yield from service.stopped_and_not_enabled(plan, Role.DEST))
 
 
-def _config_digests(plan: Plan, held: Mapping[str, tuple[str, str]] | None = None) -> Reading[str]:
-    """Return one digest over the dest's config files, those beside the core's own included (a forgotten override).
-
-    A file of `held` that has the first of its sums counts as if it had the second.
-    """
+def _config_sums(plan: Plan) -> Reading[list[str]]:
+    """Return what sha256sum says of the dest's config files, those beside the core's own included (a forgotten override)."""
     where = (*plan.core.config_paths, f"{plan.core.app_path}/config")
     answer: CommandResult = yield Ask(Command(Role.DEST, ("sh", "-c", CONFIG_FILES, "sh", *where)))
-    lines = answer.lines
-    for path, (meanwhile, planned) in (held or {}).items():
-        lines = [f"{planned}  {path}" if line == f"{meanwhile}  {path}" else line for line in lines]
+    return answer.lines
+
+
+def _digest(lines: list[str]) -> str:
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def _as_planned(lines: list[str], held: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Return the lines where each file of `held` that has the first of its sums counts as if it had the second."""
+    planned = {f"{meanwhile}  {path}": f"{sum_}  {path}" for path, (meanwhile, sum_) in held.items()}
+    return [planned.get(line, line) for line in lines]
+
+
+def _config_digest(plan: Plan) -> Reading[str]:
+    """Return one digest over the dest's config files."""
+    return _digest((yield from _config_sums(plan)))
 
 
 def _config(plan: Plan, state: State) -> Reading[list[Check]]:
     """Look at the dest's config; until that is given back, exactly what the launch holds back is no difference."""
-    now = yield from _config_digests(plan)
+    lines = yield from _config_sums(plan)
+    now = _digest(lines)
     if now != state.facts[CONFIG] and not any(name_of(key) == launching.GIVEN_BACK for key in state.green):
-        now = yield from _config_digests(plan, (yield from launching.sums(plan)))
+        source = yield from _config_of_source(plan)
+        now = _digest(_as_planned(lines, (yield from launching.sums(plan, source))))
     why = "the dest core would start with another config than was looked at"
     return [equal("digest of the dest's config files", Witness.FILES, state.facts[CONFIG], now, why=why)]
 
@@ -132,7 +143,7 @@ STANDING: tuple[Standing, ...] = (
     Standing(FROZEN, "The source core is fenced", "", "The source core is stopped", _frozen),
     Standing(SEALED, "What was measured is sealed", "T_start", "What was measured is sealed", _sealed),
     Standing("the dest core is stopped and does not start at boot", INSTALLED, "T_start", INSTALLED, _dest_stopped),
-    Standing(CONFIG, CONFIGURED, "", CONFIGURED, _config, _config_digests),
+    Standing(CONFIG, CONFIGURED, "", CONFIGURED, _config, _config_digest),
     Standing(BOOT, DUMPED, "T_start", DUMPED, _not_rebooted, booted),
     Standing(SERVES, LAUNCHED, "", LAUNCHED, _serves),
 )
