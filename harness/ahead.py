@@ -16,7 +16,7 @@ from harness.check import Check, Witness, equal
 from harness.deed import Ask, Command, Role
 from harness.host import python
 from harness.roots import data_roots
-from harness.sending import claim, send
+from harness.sending import claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,17 +51,12 @@ def begun(plan: Plan, marks: Mapping[str, str], scenario: str, commands: Iterabl
         yield replace(command, ahead_of=scenario)
 
 
-def _sent(plan: Plan, root: DataRoot, *options: str) -> Command:
-    excludes = tuple(f"--exclude={pattern}" for pattern in root.excludes)
-    return send(plan, f"{root.path}/", options=("--delete", *options, *excludes))
-
-
 def send_roots(plan: Plan, config: Config) -> Act:
     """Send every data root while the core runs; files that vanish meanwhile are no failure."""
     for root in roots(config):
         yield from claim(plan, Role.DEST, f"path {root.path}")
         says = f"rsync {root.path}/ from the source to the dest, ahead of the freeze"
-        yield replace(_sent(plan, root), lasting=f"ahead-{root.name}", exits=(0, VANISHED), says=says)
+        yield replace(files.sending(plan, root), lasting=f"ahead-{root.name}", exits=(0, VANISHED), says=says)
 
 
 def little_is_left(plan: Plan, config: Config) -> Reading[list[Check]]:
@@ -73,7 +68,7 @@ def little_is_left(plan: Plan, config: Config) -> Reading[list[Check]]:
         if there.exit:
             checks.append(equal(name, Witness.FILES, "little", "nothing was sent yet", 0, absent=True))
             continue
-        told: CommandResult = yield Ask(replace(_sent(plan, root, "--dry-run"), exits=(0, VANISHED)))
+        told: CommandResult = yield Ask(replace(files.sending(plan, root, "--dry-run"), exits=(0, VANISHED)))
         left, whole, paths = (
             files.statistic(told, one) for one in ("Total transferred file size", "Total file size", "Number of files")
         )
@@ -87,10 +82,8 @@ def little_is_left(plan: Plan, config: Config) -> Reading[list[Check]]:
 
 
 def _read(plan: Plan, role: Role, root: DataRoot) -> Command:
-    excludes = tuple(word for pattern in root.excludes for word in ("--exclude", pattern))
-    follow = ("--follow",) if role is Role.SOURCE else ()
     out = files.known_path(plan, root)
-    read = python(role, "ahead", root.path, *follow, *excludes, "--out", out, timeout_s=files.LONGEST_S)
+    read = python(role, "ahead", *files.walked(role, root), "--out", out, timeout_s=files.LONGEST_S)
     return replace(read, says=f"read the files in {root.path} on the {role}, ahead of the freeze")
 
 

@@ -6,8 +6,10 @@ address that the name's servers give, or to one host through its SSH connection.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
+import secrets
 import socket
 import ssl
 import time
@@ -139,6 +141,14 @@ def call(
         sent["Content-Type"] = JSON
         data = json.dumps(body, ensure_ascii=False).encode()
     return HttpRequest(method, path, sent, data, via)
+
+
+def websocket(token: Secret, resource: str = "") -> HttpRequest:
+    """Return the opening of a websocket (RFC 6455, its key random) as socket.io's clients do it, for a user's namespace or none."""
+    key = base64.b64encode(secrets.token_bytes(16)).decode()
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": key}
+    of = f"&resource={resource}" if resource else ""
+    return HttpRequest("GET", f"/socket.io/?EIO=4&transport=websocket&auth={quote(token.value)}{of}", dict(headers))
 
 
 def upload(path: str, event: Mapping[str, Any], name: str, content: bytes, *, token: Secret, via: Role | str) -> HttpRequest:

@@ -48,9 +48,20 @@ def transfer(plan: Plan, config: Config, measured: Mapping[str, Measured]) -> Ge
 def sendings(plan: Plan, roots: Iterable[DataRoot]) -> Iterator[Command]:
     """Yield the command that sends each data root."""
     for root in roots:
-        excludes = tuple(f"--exclude={pattern}" for pattern in root.excludes)
-        options = ("--delete", *(("--checksum",) if root.checksum else ()), *excludes)
-        yield send(plan, f"{root.path}/", options=options, lasting=f"files-{root.name}")
+        yield replace(sending(plan, root), lasting=f"files-{root.name}")
+
+
+def sending(plan: Plan, root: DataRoot, *options: str) -> Command:
+    """Return the command that sends a data root; what it leaves out stays behind."""
+    excludes = tuple(f"--exclude={pattern}" for pattern in root.excludes)
+    checksum = ("--checksum",) if root.checksum else ()
+    return send(plan, f"{root.path}/", options=("--delete", *checksum, *options, *excludes))
+
+
+def walked(role: Role, root: DataRoot) -> tuple[str, ...]:
+    """Return the words that tell a helper which tree to walk: on the source a link is what it leads to."""
+    follow = ("--follow",) if role is Role.SOURCE else ()
+    return (root.path, *follow, *(word for pattern in root.excludes for word in ("--exclude", pattern)))
 
 
 def known_path(plan: Plan, root: DataRoot) -> str:
@@ -59,11 +70,10 @@ def known_path(plan: Plan, root: DataRoot) -> str:
 
 
 def _manifest(plan: Plan, role: Role, root: DataRoot) -> Command:
-    excludes = tuple(word for pattern in root.excludes for word in ("--exclude", pattern))
     out = f"{plan.run_folder}/manifest-{root.name}"
-    flags = (*(("--follow",) if role is Role.SOURCE else ()), *(("--may-be-absent",) if root.beside else ()))
+    absent = ("--may-be-absent",) if root.beside else ()
     known = ("--known", known_path(plan, root)) if plan.transfer == "preseed" else ()
-    taken = python(role, "manifest", root.path, *flags, *known, *excludes, "--out", out, timeout_s=LONGEST_S)
+    taken = python(role, "manifest", *walked(role, root), *absent, *known, "--out", out, timeout_s=LONGEST_S)
     return replace(taken, says=f"take the manifest of {root.path} on the {role}")
 
 

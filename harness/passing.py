@@ -12,7 +12,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from harness.check import Check, Witness, equal
-from harness.core_api import call, upload
+from harness.core_api import call, upload, websocket
 from harness.cutover.proxy import part_of
 from harness.deed import Ask, Command, HttpRequest, Role, Secret
 from harness.errors import HarnessError
@@ -102,13 +102,10 @@ def client_address_kept(plan: Plan) -> Reading[Check]:
 # --- what leaves a trace
 
 
-def _websocket(token: Secret) -> tuple[HttpRequest, str]:
-    """Return the opening of a websocket, and what a server must answer to its key."""
-    key = base64.b64encode(secrets.token_bytes(16)).decode()
-    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Key": key, "Sec-WebSocket-Version": "13"}
-    answer = hashlib.sha1(f"{key}{ACCEPTED}".encode(), usedforsecurity=False).digest()
-    path = f"/socket.io/?EIO=4&transport=websocket&auth={token.value}"
-    return HttpRequest("GET", path, dict(headers)), base64.b64encode(answer).decode()
+def _key_answered(opening: HttpRequest) -> str:
+    """Return what a server must answer to the key of a websocket's opening."""
+    text = f"{opening.headers['Sec-WebSocket-Key']}{ACCEPTED}"
+    return base64.b64encode(hashlib.sha1(text.encode(), usedforsecurity=False).digest()).decode()
 
 
 def pass_through(plan: Plan, known: Known | None) -> Generator[Any, Any, dict[str, Any]]:
@@ -121,9 +118,9 @@ def pass_through(plan: Plan, known: Known | None) -> Generator[Any, Any, dict[st
     uploaded = yield upload(f"/{user}/events", event, "through the source.bin", content, token=token, via="public")
     points = {"format": "flatJSON", "fields": ["deltaTime", "value"], "points": POINTS}
     series = yield call("POST", f"/{user}/events/{known['series']}/series", points, token=token)
-    opening, accepted = _websocket(token)
+    opening = websocket(token)
     switched = yield opening
-    return {"uploaded": uploaded, "series": series, "websocket": switched, "accepted": accepted}
+    return {"uploaded": uploaded, "series": series, "websocket": switched, "accepted": _key_answered(opening)}
 
 
 def upload_accepted(result: dict[str, Any]) -> Check:

@@ -5,14 +5,12 @@ What is tried carries a content that nobody else has, which is then looked for i
 
 from __future__ import annotations
 
-import base64
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from harness.check import Check, Witness, equal
-from harness.core_api import call
+from harness.core_api import call, websocket
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, HttpRequest, Role, Secret
 from harness.errors import HarnessError, Unreachable
@@ -87,10 +85,8 @@ def by_websocket(plan: Plan, _config: Config, known: Known | None) -> Generator[
     if known is None:
         raise HarnessError(NO_USER)
     unique, since = _unique(), (yield NOW).text
-    path = f"/socket.io/?EIO=4&transport=websocket&auth={quote(known['personal'])}&resource={plan.verification_user.username}"
-    key = base64.b64encode(secrets.token_bytes(16)).decode()
-    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": key}
-    return Tried(unique, since, *(yield from _answered(HttpRequest("GET", path, upgrade))))
+    opening = websocket(Secret(known["personal"]), plan.verification_user.username)
+    return Tried(unique, since, *(yield from _answered(opening)))
 
 
 def _answered(request: HttpRequest) -> Generator[Any, Any, tuple[str, bool]]:
