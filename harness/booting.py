@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.check import Check, Witness
+from harness.control import control
 from harness.deed import Ask, Role
 from harness.sending import claim, claimed
-from harness.service import control
 
 if TYPE_CHECKING:
     from harness.deed import Act, Reading

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from harness import configuration
 from harness.check import Check, Witness, equal
+from harness.control import control
 from harness.databases.psql import admin_sql
 from harness.deed import Ask, Command, Role
 from harness.sending import claim, claimed
-from harness.service import control
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,11 +12,11 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from harness.check import Check, Witness, equal
+from harness.control import control
 from harness.core_api import call, upload, websocket
 from harness.cutover.proxy import part_of
 from harness.deed import Ask, Command, HttpRequest, Role, Secret
 from harness.errors import HarnessError
-from harness.service import control
 from harness.verification import POINTS, STREAM
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.check import Check, Witness, equal
+from harness.control import control
 from harness.databases import ENGINES
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, Role
 from harness.errors import HalfDone
 from harness.roots import data_roots
-from harness.service import control
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

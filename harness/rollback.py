@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import booting, door, service, verification
 from harness.check import Check, Witness, equal
+from harness.control import control
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, Measured, Role
 from harness.errors import LossNotAccepted
@@ -22,7 +23,6 @@ from harness.resetting import DROP, FILLED
 from harness.roots import data_roots
 from harness.seal import figures, measured_again
 from harness.sending import claimed
-from harness.service import control
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

@@ -1,19 +1,20 @@
-"""How a core is started, stopped, fenced and seen on its host. `CONTROLS` has one entry for each kind of deploy."""
+"""How a core is stopped, fenced, launched and seen on its host, whatever its kind of deploy (harness.control)."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from harness import rqlite
 from harness.check import Check, Witness, equal
+from harness.control import STOPPED, control
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, CommandResult, Role
 from harness.sending import claim, claimed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from harness.configuration import Config
     from harness.deed import Act, Reading
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 PORT_KEYS = ("http.port", "http.hfsPort", "http.previewsPort")
 LONGEST_END_S = 10.0
 CHILD = "rqlited"  # a core may end before it, or be killed beside it: then it goes on, and takes what is written to it
-STOPPED = 3  # systemctl's code for a unit that does not run
 NO_LOGIN = 'ALTER ROLE :"role_name" NOLOGIN;'
 CAN_LOGIN = "SELECT rolcanlogin FROM pg_roles WHERE rolname = :'role_name'"
 INTERPRETER = re.compile(r"(.*/)?(node|nodejs|python[\d.]*)")
@@ -38,81 +38,6 @@ BAD_SIGNS = (
     "[config-validation]",
     "Traceback",
 )
-
-
-class Control(Protocol):
-    """The commands that control a core; `status` exits 0 when it runs and 3 when it is stopped (as systemctl)."""
-
-    def start(self, role: Role) -> Command:
-        """Return the usual start command."""
-
-    def stop(self, role: Role) -> Command:
-        """Return the usual stop command."""
-
-    def status(self, role: Role) -> Command:
-        """Return the status command."""
-
-    def logs(self, role: Role) -> Command:
-        """Return the command that prints the core's log (exit 1: there is none yet)."""
-
-    def fence(self, role: Role) -> Command:
-        """Return the command after which neither a reboot nor the start command starts the core."""
-
-    def unfence(self, role: Role) -> Command:
-        """Return the command that takes the fence away."""
-
-    def enable(self, role: Role) -> Command:
-        """Return the command after which a boot starts the core; its status then says "enabled"."""
-
-    def disable(self, role: Role) -> Command | None:
-        """Return the command after which a boot does not start the core, where there is one."""
-
-
-class ByCommands:
-    """A core controlled by the commands that the plan gives."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._commands = plan.core.command
-
-    def start(self, role: Role) -> Command:
-        """Return the plan's start command."""
-        return Command(role, self._commands.start)
-
-    def stop(self, role: Role) -> Command:
-        """Return the plan's stop command."""
-        return Command(role, self._commands.stop)
-
-    def status(self, role: Role) -> Command:
-        """Return the plan's status command."""
-        return Command(role, self._commands.status, exits=(0, 3))
-
-    def logs(self, role: Role) -> Command:
-        """Return the plan's log command."""
-        return Command(role, self._commands.logs, exits=(0, 1))
-
-    def fence(self, role: Role) -> Command:
-        """Return the plan's fence command."""
-        return Command(role, self._commands.fence)
-
-    def unfence(self, role: Role) -> Command:
-        """Return the plan's unfence command."""
-        return Command(role, self._commands.unfence)
-
-    def enable(self, role: Role) -> Command:
-        """Return the plan's command for starting the core at boot."""
-        return Command(role, self._commands.enable)
-
-    def disable(self, role: Role) -> Command | None:
-        """Return the plan's command for not starting the core at boot."""
-        return Command(role, self._commands.disable) if self._commands.disable else None
-
-
-CONTROLS: dict[str, Callable[[Plan], Control]] = {"command": ByCommands}
-
-
-def control(plan: Plan) -> Control:
-    """Return the control for the plan's kind of deploy."""
-    return CONTROLS[plan.core.deploy](plan)
 
 
 def stop(plan: Plan) -> Act:

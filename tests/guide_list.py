@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from fixtures.hosts import core
+from harness.control import control
 from harness.core_api import by_address, call, send
 from harness.deed import Role, Secret
 from harness.errors import HarnessError
@@ -52,7 +53,7 @@ class Night:
 
 
 def _clean_log(night: Night) -> bool:
-    log = on(night.rehearsal, Role.DEST, *night.plan.core.command.logs)
+    log = on(night.rehearsal, Role.DEST, *control(night.plan).logs(Role.DEST).argv)
     start = log[log.rindex(READY) :] if READY in log else ""
     return bool(start) and "error" not in start.lower()
 

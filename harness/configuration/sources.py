@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from harness.configuration.started import CHOOSERS, Started, after_program, meaning_config
 from harness.configuration.texts import LARGEST_BYTES, parsed
 from harness.configuration.values import Config, ConfigError, flat, overlaid, secrets_of, top_keys
+from harness.control import control
 from harness.deed import Ask, Command, Keep, Learn, Role, Secret
 from harness.host import python
 
@@ -144,7 +145,7 @@ def _is_utf8(text: str) -> bool:
 
 def planned_start(plan: Plan) -> Started:
     """Return what the plan's start command says, where it names the core's program."""
-    argv = after_program(plan.core.command.start)
+    argv = after_program(control(plan).start(Role.SOURCE).argv)
     return Started(argv or (), {}, "", UNKNOWN if argv is None else PLANNED)
 
 

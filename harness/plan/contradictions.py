@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from urllib.parse import urlsplit
 
 from harness.plan.names import Rfc2136Part
@@ -20,6 +20,7 @@ IPV6 = 6
 def contradictions(plan: Plan) -> Iterator[tuple[Where, str]]:
     """Yield each contradiction as (path, what is wrong)."""
     yield from _when(plan)
+    yield from _deploy(plan)
     yield from _hosts(plan)
     yield from _ports(plan)
     yield from _config(plan)
@@ -31,6 +32,13 @@ def _when(plan: Plan) -> Iterator[tuple[Where, str]]:
     window = plan.change.window
     if window and window.end <= window.start:
         yield ("change", "window", "end"), "must be after the window's start"
+
+
+def _deploy(plan: Plan) -> Iterator[tuple[Where, str]]:
+    for kind in get_args(type(plan.core).model_fields["deploy"].annotation):
+        given = getattr(plan.core, kind) is not None
+        if given != (kind == plan.core.deploy):
+            yield ("core", kind), f"belongs to `deploy: {kind}`" if given else f"is needed for `deploy: {kind}`"
 
 
 def _ports(plan: Plan) -> Iterator[tuple[Where, str]]:

@@ -73,11 +73,11 @@ class CommandControl(Part):
 
 
 class CorePart(Part):
-    """The core as it is known from outside, and how it is run."""
+    """The core as it is known from outside, and how it is run: `deploy` names the part that says how it is controlled."""
 
     public_url: PublicUrl
     deploy: Literal["command"]
-    command: CommandControl
+    command: CommandControl | None = None
     user: User
     app_path: Folder
     config_paths: tuple[Folder, ...] = Field(min_length=1, max_length=20)

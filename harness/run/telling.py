@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from harness import service
+from harness.control import STOPPED, control
 from harness.core_api import call
 from harness.deed import Ask, Role
 from harness.errors import HarnessError
@@ -96,10 +96,10 @@ def _spoken(seconds: float) -> str:
 
 def _core(performer: Performer, role: Role) -> str:
     try:
-        answer = performer.observe(Ask(service.control(performer.plan).status(role))).exit
+        answer = performer.observe(Ask(control(performer.plan).status(role))).exit
     except HarnessError as error:
         return f"not known ({str(error).splitlines()[0][:120]})"
-    return {0: "running", service.STOPPED: "stopped"}.get(answer, f"not known (exit {answer})")
+    return {0: "running", STOPPED: "stopped"}.get(answer, f"not known (exit {answer})")
 
 
 def _users(performer: Performer) -> str:

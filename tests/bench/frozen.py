@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 from fixtures.hosts import ready
 from fixtures.hosts.servers import API_PORT
 from fixtures.hosts.world import World, open_world
+from harness.control import control
 from harness.deed import Command, Role
 from harness.host import Host
 from harness.journal import read
 from harness.plan import load
 from harness.run.endings import STOPPED
-from harness.service import control
 from harness.transport.ssh import Ssh
 from tests.bench import link
 from tests.bench.rehearsals import FIRST, ROOT, frozen, split

@@ -11,6 +11,7 @@ import pytest
 from harness import closed, configuration, door, launching
 from harness.check import Outcome
 from harness.configuration import edited
+from harness.control import control
 from harness.deed import Command, CommandResult, HttpAnswer, HttpRequest, Role
 from harness.errors import HarnessError, Unreachable
 from harness.run.driving import drive
@@ -106,7 +107,8 @@ def test_the_acts_write_the_files_with_and_without_it_and_the_restart_comes_last
     drive(launching.give_back(PLANNED, files), done.append)
 
     assert [command.input.decode() for command in done if command.argv[-1] == FILE] == [HOLDING, AS_PLANNED]
-    assert [command.argv for command in done[-2:]] == [PLANNED.core.command.stop, PLANNED.core.command.start]
+    ended, begun = control(PLANNED).stop(Role.DEST), control(PLANNED).start(Role.DEST)
+    assert [command.argv for command in done[-2:]] == [ended.argv, begun.argv]
 
 
 def test_given_back_a_file_without_planned_changes_is_the_sources_byte_by_byte() -> None:

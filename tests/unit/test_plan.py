@@ -69,3 +69,10 @@ def test_secrets_are_read_from_environment_and_file(tmp_path: Path, monkeypatch:
 def test_a_missing_secret_is_named() -> None:
     with pytest.raises(PlanError, match="NOT_SET_ANYWHERE is not set"):
         SecretReference(env="NOT_SET_ANYWHERE").read()
+
+
+def test_the_part_that_the_kind_of_deploy_names_is_needed() -> None:
+    content = changed("core.deploy", "command")
+    del content["core"]["command"]
+
+    assert problems(content) == ["core.command: is needed for `deploy: command`"]
