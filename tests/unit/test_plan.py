@@ -75,4 +75,4 @@ def test_the_part_that_the_kind_of_deploy_names_is_needed() -> None:
     content = changed("core.deploy", "command")
     del content["core"]["command"]
 
-    assert problems(content) == ["core.command: is needed for `deploy: command`"]
+    assert problems(content) == ["core.command: is needed for `deploy: command` (line 10)"]
