@@ -50,3 +50,8 @@ Feature: Users are served by the dest
   Scenario: The outage was no longer than planned
     Then the client saw the outage that the marks tell of, or it is told what it did not see
     And the outage was no longer than planned, or it is told by how much
+
+  Scenario: Reads are as fast as before
+    Without the planner's statistics a core of many rows answers late for a minute.
+
+    Then the client's reads are answered as fast as before the freeze, or it is told how fast

@@ -9,6 +9,8 @@ from harness.verification import KEPT
 from steps.words import then, when
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.deed import Act
     from harness.plan import Plan
     from harness.recording.nouns import Core
@@ -53,10 +55,14 @@ def no_wrong_host(run: Run, plan: Plan) -> None:
 
 def _outage(run: Run, plan: Plan) -> dict[str, object]:
     found = client.outage(plan, run.doing.private, run.state.marks)
-    for what in client.told_apart(found):
+    _tell(run, client.told_apart(found), found)
+    return found
+
+
+def _tell(run: Run, deviations: list[str], found: Mapping[str, object]) -> None:
+    for what in deviations:
         if what not in run.deviations:
             run.deviation(what, ", ".join(f"{name} {value}" for name, value in found.items()))
-    return found
 
 
 @then("the client saw the outage that the marks tell of, or it is told what it did not see")
@@ -67,6 +73,13 @@ def agrees(run: Run, plan: Plan) -> None:
 @then("the outage was no longer than planned, or it is told by how much")
 def in_time(run: Run, plan: Plan) -> None:
     run.check(client.in_time(_outage(run, plan), run.deviations))
+
+
+@then("the client's reads are answered as fast as before the freeze, or it is told how fast")
+def as_fast(run: Run, plan: Plan) -> None:
+    found = client.pace(plan, run.doing.private, run.state.marks)
+    _tell(run, client.told_slower(found), found)
+    run.check(client.as_fast(found, run.deviations))
 
 
 @when("a client writes under the public name once more")

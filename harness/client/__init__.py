@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import UTC, datetime
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from harness.check import Check, Witness, equal
@@ -37,10 +38,14 @@ OK = 200
 AGREED_S = 1.0
 LONGEST_BACK_S = 30.0
 SHOWN_IDS = 5
+SLOWER_TIMES, SLOWER_S = 3.0, 0.05
 WHY_LOST = "users were told that these were saved, and will not enter them again"
 WHY_WRONG = "what a core accepts after it was measured is moved by nobody"
 NOBODY_SAW = "no client saw the whole outage: it is told by the marks alone"
 LONGER = "the outage was longer than planned"
+SLOWER = "reads take longer since users are served by the dest"
+PACE = "a read of the client, median seconds"
+NOT_PACED = "no client read before the freeze: how fast reads were then is not known"
 APART = "the client and the marks tell of other outages"
 
 
@@ -218,6 +223,36 @@ def in_time(found: Mapping[str, Any], deviations: list[str]) -> Check:
     held = not longer or LONGER in deviations
     expected = f"at most {found['planned']:g}" + (", or told as a deviation" if longer else "")
     return Check("the outage, seconds", Witness.RECORD, expected, observed, held, len(observed))
+
+
+def pace(plan: Plan, folder: Path, marks: Mapping[str, str]) -> dict[str, Any]:
+    """Return how many reads were answered before the freeze and since T_open, and their medians in seconds (None without any)."""
+    stopped, opened = moment(marks["T_stop"]) or 0.0, moment(marks["T_open"]) or 0.0
+    before, after = ledger.reads_took(ledger.all_answers(folder, roles(plan)), stopped, opened)
+    return {
+        "before the freeze": round(median(before), 4) if before else None,
+        "since users are served": round(median(after), 4) if after else None,
+        "reads": [len(before), len(after)],
+    }
+
+
+def told_slower(found: Mapping[str, Any]) -> list[str]:
+    """Return what is to be told of the pace of reads as a deviation: three times as long, and by more than 50 ms."""
+    before, after = found["before the freeze"], found["since users are served"]
+    if before is None:
+        return [NOT_PACED]
+    return [SLOWER] if after is not None and after > max(before * SLOWER_TIMES, before + SLOWER_S) else []
+
+
+def as_fast(found: Mapping[str, Any], deviations: list[str]) -> Check:
+    """Check that reads are as fast as before the freeze; else that this is told as a deviation."""
+    to_tell = told_slower(found)
+    expected = (
+        f"told as a deviation: {to_tell[0]}" if to_tell else f"at most {SLOWER_TIMES:g} times as before, or {SLOWER_S:g} more"
+    )
+    held, examined = all(one in deviations for one in to_tell), found["reads"][1]
+    why = "without its statistics a database answers, and reads whole tables for it"
+    return Check(PACE, Witness.API, expected, dict(found), held, examined, AT_LEAST, why=why)
 
 
 def patience_s(plan: Plan) -> float:

@@ -7,6 +7,7 @@ a stream: what is kept of it is the writes, and one stretch for as long as the c
 from __future__ import annotations
 
 import json
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 ANSWERED, REFUSED, WRONG, NONE = "answered", "refused", "wrong host", "no client"
 STRETCHES_AT_MOST = 100
+READS_AT_MOST = 600
 BY_A_PROXY = 500  # what a proxy answers for a core that is not there, and no core for a request as these
 
 
@@ -165,6 +167,18 @@ def seen(found: Sequence[Answer] | Iterable[Answer], stopped: float, opened: flo
             first = answer.time if acknowledged and answer.time > opened else None
             failures = failures if answer.ok else [*failures[:1], answer.time]
     return Seen(last, first, (failures[0], failures[-1]) if failures else None, gap)
+
+
+def reads_took(found: Iterable[Answer], stopped: float, opened: float) -> tuple[list[float], list[float]]:
+    """Return how long (seconds) the last answered reads up to one mark took, and the first ones begun after another."""
+    before: deque[float] = deque(maxlen=READS_AT_MOST)
+    after: list[float] = []
+    for answer in found:
+        if answer.kind == "read" and answer.ok and answer.time <= stopped:
+            before.append(answer.took)
+        elif answer.kind == "read" and answer.ok and answer.begun > opened and len(after) < READS_AT_MOST:
+            after.append(answer.took)
+    return list(before), after
 
 
 def compared(found: Iterable[Answer], there: Mapping[str, str]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from fixtures.hosts import ready
 from fixtures.hosts.servers import API_PORT
 from fixtures.hosts.world import World, open_world
+from harness.client import PACE
 from harness.control import control
 from harness.deed import Command, Role
 from harness.host import Host
@@ -86,10 +87,11 @@ GUIDE = "the guide by hand, no proof"
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """How long users waited, by steps; and what first looks and standing facts took of it."""
+    """How long users waited, by steps; what first looks and standing facts took of it; how fast reads were before and after."""
 
     steps: Mapping[str, float]
     looks: float = 0.0
+    reads: str = ""
 
     @property
     def whole(self) -> float:
@@ -131,7 +133,13 @@ def by_runbook(folder: Path) -> Waited:
         sys.exit(f"ended with {code}:\n{(folder / 'printed').read_text()[-3000:]}")
     [journal] = (folder / "r").glob("*/journal.jsonl")
     lines = frozen(read(journal).lines)
-    return Waited(by_steps(lines), split(lines)[FIRST])
+    return Waited(by_steps(lines), split(lines)[FIRST], reads_of(read(journal).lines))
+
+
+def reads_of(lines: Sequence[Line]) -> str:
+    """Return what a read of the client took before the freeze and since users are served by the dest, in ms (medians)."""
+    [paced] = [line["observed"] for line in lines if line["kind"] == "check" and line["name"] == PACE]
+    return f"{1000 * paced['before the freeze']:.1f} → {1000 * paced['since users are served']:.1f}"
 
 
 def by_steps(lines: Sequence[Line]) -> dict[str, float]:
@@ -211,6 +219,7 @@ def measured(times: int) -> Section:
     table += [(row, *(f"{one.steps.get(row, 0):.1f}" for one in ways.values())) for row in ROWS]
     table.append(("in all", *(f"{one.whole:.1f}" for one in ways.values())))
     table.append(("of it first looks and standing facts", *(f"{one.looks:.1f}" for one in ways.values())))
+    table.append(("a read of users before and after, ms", *(one.reads for one in ways.values())))
     share = ways["preseed"].whole / ways[GUIDE].whole
     verdict = "met" if share <= 1 / 2 else "MISSED"
     outcome = [f"Target {verdict}: preseed, proof included, takes {share:.2f} of the time of the guide by hand (asked: a half)."]

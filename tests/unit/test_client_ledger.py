@@ -51,6 +51,7 @@ def laid(folder: Path, *found: Answer, number: int = 1) -> Path:
     told += [
         {"t": one.time, "kind": one.kind, "ok": one.ok, "at": addresses.get(one.at, one.at), "text": one.text}
         | ({"id": one.id} if one.ok else {"why": one.why})
+        | ({"took": one.took} if one.took else {})
         for one in found
     ]
     ledger.path_of(folder, number).write_text("".join(f"{json.dumps(line)}\n" for line in told) + '{"t": 1')
@@ -285,3 +286,31 @@ def test_a_client_is_served_by_the_dest_once_some_writes_were_saved_there_after_
     assert client.served_by_dest(by_proxy, tmp_path, MARKS).outcome is Outcome.NOT_HELD
     laid(tmp_path, *(write(111 + count) for count in range(3)))
     assert client.served_by_dest(by_proxy, tmp_path, MARKS).outcome is Outcome.HELD
+
+
+def read(time: float, took: float, at: str = "source") -> Answer:
+    return Answer(time, "read", ok=True, at=at, id="e1", took=took)
+
+
+SLOW_AT_FIRST = (read(98, 0.01), read(99, 0.02), read(99.9, 0.03), read(100.01, 9.0))
+
+
+@pytest.mark.parametrize(
+    ("took", "told"), [((0.02, 0.03, 0.04), []), ((0.06, 0.07, 0.08), []), ((0.08, 0.09, 2.0), [client.SLOWER])]
+)
+def test_reads_are_as_fast_as_before_or_it_is_told(tmp_path: Path, took: tuple[float, ...], told: list[str]) -> None:
+    after = (read(111 + at, one, "dest") for at, one in enumerate(took))
+
+    found = client.pace(plan(), laid(tmp_path, *SLOW_AT_FIRST, *after), MARKS)
+
+    assert found == {"before the freeze": 0.02, "since users are served": took[1], "reads": [3, 3]}
+    assert client.told_slower(found) == told
+    assert client.as_fast(found, told).outcome is Outcome.HELD
+    assert client.as_fast(found, []).held is not bool(told)
+
+
+def test_too_few_reads_show_nothing_and_none_before_are_told(tmp_path: Path) -> None:
+    few = client.pace(plan(), laid(tmp_path, read(111, 0.01, "dest")), MARKS)
+
+    assert client.told_slower(few) == [client.NOT_PACED]
+    assert client.as_fast(few, [client.NOT_PACED]).outcome is Outcome.NOT_HELD
