@@ -1,9 +1,6 @@
 Feature: The dest serves what the source served
   The dest core is reached by us, through its host; users are still led to the source.
 
-  Background:
-    Given the source is frozen
-
   @door
   Scenario: The dest is closed to strangers
     When the dest's door is closed
@@ -14,7 +11,8 @@ Feature: The dest serves what the source served
     Then the dest config differs only in the planned changes and in what is held back
 
   Scenario: The dest core starts clean
-    Given the dest core would start silent to the outside
+    Given the source is frozen
+    And the dest core would start silent to the outside
     When the dest core is launched
     Then the dest core answers as itself
     And its log shows a clean start

@@ -114,7 +114,7 @@ def test_people_that_cannot_be_read_are_an_error_and_never_nobody() -> None:
 
 def test_the_password_of_the_cores_role_is_in_no_argv_and_in_no_environment(tmp_path: Path) -> None:
     act = probing.by_sql(plan(), LOADED, None)
-    command = act.send(CommandResult(next(act), 0, b"1764100000.0", b"", 0.0))
+    command = act.send([CommandResult(one, 0, b"1764100000", b"", 0.0) for one in next(act)])
     assert isinstance(command, Command)
     assert "pass\\word" not in str(command.argv)
     program = tmp_path / "psql"
