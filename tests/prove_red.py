@@ -1,24 +1,26 @@
 """Rehearses with every declared fault and control in turn (`make prove`): a fault must be red first at its check, a control green.
 
-Usage: python -m tests.prove_red [--only NAME …] [--matrix FILE]
+Usage: python -m tests.prove_red [--only NAME …] [--matrix FILE] [--fresh]
 
 The baseline, a rehearsal without a fault, comes first and must be green. Each fault strikes on fresh hosts. The matrix is written
-as Markdown; a whole one is also kept beside the records, which show it from then on.
+as Markdown; a whole one is also kept beside the records, which show it from then on. What came of each fault is kept at once: the
+same command again tries those that were not as declared, or not tried with the code as it is, and --fresh tries all.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fixtures.faults import FAULTS, caught, keep_proof, named
-from harness.run.session import code_digest
+from harness.run.session import code_digest, digest_of
 from tests import guide_list
 from tests.runbook.rehearsing import ROOT, Rehearsal
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from fixtures.faults import Caught
     from fixtures.faults.fault import Fault
 
+Kept = dict[str, Any]
 AT_ONCE = 2
 SHOWN = 160
 HEAD = """\
@@ -80,22 +83,21 @@ def fresh(folder: Path) -> Iterator[Rehearsal]:
         rehearsal.close()
 
 
-def row(tried: Tried) -> str:
-    """Return a row of the matrix."""
-    fault, red = tried.fault, tried.found.first_red
-    when = fault.after if fault.once_green else f"{fault.after} (its act)"
-    first = f"{red.scenario}: {red.check}" if red else "nothing (a control)" if fault.red is None else "nothing"
-    declared = "yes" if tried.as_declared else "**no**"
-    cells = (fault.name, fault.text, when, first, shortened(red.message) if red else "", declared, tried.guide)
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def as_kept(tried: Tried) -> dict[str, object]:
-    """Return what a record tells of a fault."""
+def as_kept(tried: Tried) -> Kept:
+    """Return what is kept of a fault, and what a record tells of it."""
     fault, red = tried.fault, tried.found.first_red
     first, message = (f"{red.scenario}: {red.check}", shortened(red.message)) if red else ("", "")
-    about = {"fault": fault.name, "text": fault.text, "after": fault.after, "red": first, "message": message}
-    return {**about, "as_declared": tried.as_declared, "guide": tried.guide}
+    when = fault.after if fault.once_green else f"{fault.after} (its act)"
+    about = {"fault": fault.name, "text": fault.text, "after": fault.after, "when": when, "control": fault.red is None}
+    return {**about, "red": first, "message": message, "as_declared": tried.as_declared, "guide": tried.guide}
+
+
+def row(kept: Kept) -> str:
+    """Return a row of the matrix."""
+    first = kept["red"] or ("nothing (a control)" if kept["control"] else "nothing")
+    declared = "yes" if kept["as_declared"] else "**no**"
+    cells = (kept["fault"], kept["text"], kept["when"], first, kept["message"], declared, kept["guide"])
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
 def shortened(message: str) -> str:
@@ -104,11 +106,11 @@ def shortened(message: str) -> str:
     return line if len(line) <= SHOWN else f"{line[: SHOWN // 2]} … {line[-SHOWN // 2 :]}"
 
 
-def told(tried: Sequence[Tried]) -> str:
+def told(tried: Sequence[Kept]) -> str:
     """Return the outcome in a sentence."""
-    faults, controls = [one for one in tried if one.fault.red], [one for one in tried if one.fault.red is None]
-    good = [sum(one.as_declared for one in group) for group in (faults, controls)]
-    unseen = sum(one.guide == guide_list.NOTHING for one in faults)
+    faults, controls = [one for one in tried if not one["control"]], [one for one in tried if one["control"]]
+    good = [sum(bool(one["as_declared"]) for one in group) for group in (faults, controls)]
+    unseen = sum(one["guide"] == guide_list.NOTHING for one in faults)
     said = f"{good[0]} of {len(faults)} faults red first as declared, {good[1]} of {len(controls)} controls green."
     return f"{said} The guide's own checks see nothing of {unseen} of these faults."
 
@@ -122,14 +124,29 @@ def baseline(folder: Path) -> None:
             raise SystemExit(f"the guide's own checks are not green without a fault: {seen}\n{theirs.printed}")
 
 
-def _try(name: str, top: Path) -> Tried:
+def _try(name: str, top: Path, kept: Path) -> Kept:
+    """Try a fault, unless it was tried with this very code and was as declared; what came of it is kept at once."""
+    file = kept / f"{name}.json"
+    before: Kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if before.get("as_declared"):
+        return before
     tried = rehearsed(name, top / name)
     declared = "as declared    " if tried.as_declared else "NOT AS DECLARED"
     sys.stdout.write(f"{declared} {name}: {tried.found.first_red}; the guide sees: {tried.guide}\n")
     if not tried.as_declared:
         sys.stdout.write(tried.printed[-3000:])
     sys.stdout.flush()
-    return tried
+    found = as_kept(tried)
+    file.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    return found
+
+
+def folder_of_this_code() -> Path:
+    """Return where it is kept what came of faults with the runbook and the faults as they are now."""
+    parts = [path for folder in ("harness", "steps", "fixtures", "features") for path in (ROOT / folder).rglob("*.[pf][ye]*")]
+    made = ROOT / "reports" / "faults" / digest_of([path for path in parts if path.suffix in {".py", ".feature"}])[:16]
+    made.mkdir(parents=True, exist_ok=True)
+    return made
 
 
 def main() -> int:
@@ -137,18 +154,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", metavar="NAME")
     parser.add_argument("--matrix", type=Path)
+    parser.add_argument("--fresh", action="store_true")
     wanted = parser.parse_args()
-    names = [named(name).name for name in wanted.only or FAULTS]
+    names, kept = [named(name).name for name in wanted.only or FAULTS], folder_of_this_code()
+    if wanted.fresh:
+        for file in kept.iterdir():
+            file.unlink()
     with tempfile.TemporaryDirectory() as top, ThreadPoolExecutor(AT_ONCE) as pool:
         baseline(Path(top) / "baseline")
-        tried = list(pool.map(lambda name: _try(name, Path(top)), names))
+        tried = list(pool.map(lambda name: _try(name, Path(top), kept), names))
     sys.stdout.write(f"{told(tried)}\n")
     if not wanted.only:
-        keep_proof(ROOT / "reports", code_digest(ROOT), [as_kept(one) for one in tried])
+        keep_proof(ROOT / "reports", code_digest(ROOT), tried)
     if wanted.matrix:
         rows = "\n".join(row(one) for one in tried)
         wanted.matrix.write_text(f"{HEAD.format(told=told(tried))}{rows}\n", encoding="utf-8")
-    return int(not all(one.as_declared for one in tried))
+    return int(not all(one["as_declared"] for one in tried))
 
 
 if __name__ == "__main__":
