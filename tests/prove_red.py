@@ -143,7 +143,7 @@ def _try(name: str, top: Path, kept: Path) -> Kept:
 
 def folder_of_this_code() -> Path:
     """Return where it is kept what came of faults with the runbook and the faults as they are now."""
-    parts = [path for folder in ("harness", "steps", "fixtures", "features") for path in (ROOT / folder).rglob("*.[pf][ye]*")]
+    parts = [path for folder in ("harness", "steps", "fixtures", "features") for path in (ROOT / folder).rglob("*")]
     made = ROOT / "reports" / "faults" / digest_of([path for path in parts if path.suffix in {".py", ".feature"}])[:16]
     made.mkdir(parents=True, exist_ok=True)
     return made
