@@ -28,6 +28,7 @@ from harness.plan.kinds import (
     Origin,
     Port,
     PublicUrl,
+    UnitName,
     User,
     Username,
 )
@@ -72,12 +73,24 @@ class CommandControl(Part):
     disable: Argv | None = None
 
 
+class SystemdControl(Part):
+    """Which unit of systemd the core is, on both hosts; ".service" may be left out."""
+
+    unit: UnitName
+
+    @property
+    def unit_name(self) -> str:
+        """The unit's whole name."""
+        return self.unit if self.unit.endswith(".service") else f"{self.unit}.service"
+
+
 class CorePart(Part):
     """The core as it is known from outside, and how it is run: `deploy` names the part that says how it is controlled."""
 
     public_url: PublicUrl
-    deploy: Literal["command"]
+    deploy: Literal["command", "systemd"]
     command: CommandControl | None = None
+    systemd: SystemdControl | None = None
     user: User
     app_path: Folder
     config_paths: tuple[Folder, ...] = Field(min_length=1, max_length=20)
