@@ -47,6 +47,10 @@ Feature: Nothing is touched before everything is known
     And nothing but its unit starts the source core
     And the dest knows whom the unit runs the core as
 
+  @git_clone
+  Scenario: The source's core can be cloned
+    Then the source's tree is a commit that the repository has, and nothing else
+
   Scenario: The dest has a certificate for the public name
     Then the dest has a certificate for the public name that is good for a week
 

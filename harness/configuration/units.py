@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from harness.deed import CommandResult, Reading
     from harness.plan import Plan
 
-SHOWN = ("LoadState", "Id", "Names", "FragmentPath", "DropInPaths", "NeedDaemonReload", "UnitFileState", "TriggeredBy")
+SHOWN = (
+    "LoadState",
+    "Id",
+    "Names",
+    "FragmentPath",
+    "DropInPaths",
+    "NeedDaemonReload",
+    "UnitFileState",
+    "StandardOutput",
+    "TriggeredBy",
+)
 NOT_THERE = "not-found"
 PREFIXES = "@-:+!"  # of a command: how it is run, no part of its path
 # What systemd would put something else in place of: a specifier, a variable.

@@ -53,10 +53,11 @@ rm -f -- "$1" "$2" "$2.part"
 [ ! -d "${2%/*}" ] || rmdir --ignore-fail-on-non-empty -- "${2%/*}"
 systemctl daemon-reload
 """
-# What a unit prints goes to its journal, or to the file that it names. Coloured lines are blobs to journalctl without --all.
+# What a unit prints goes to its journal, or to the file that it names (`systemctl show` leaves the name out).
+# Coloured lines are blobs to journalctl without --all.
 LOGS = """\
 unit=$0
-where=$(systemctl show --property=StandardOutput --value -- "$unit") || exit 2
+where=$(systemctl cat -- "$unit" 2>/dev/null | sed -n "s/^[[:space:]]*StandardOutput[[:space:]]*=[[:space:]]*//p" | tail -n 1)
 case $where in
     append:*|file:*|truncate:*) [ -e "${where#*:}" ] || exit 1; exec cat -- "${where#*:}" ;;
 esac

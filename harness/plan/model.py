@@ -28,6 +28,7 @@ from harness.plan.kinds import (
     Origin,
     Port,
     PublicUrl,
+    RepositoryUrl,
     UnitName,
     User,
     Username,
@@ -158,10 +159,21 @@ class DoorPart(Part):
     status: Argv
 
 
-class DestPart(HostPart):
-    """The host that the core moves to."""
+class GitPart(Part):
+    """Where the dest gets the source's commit from, and the commands that build it there, in its folder, one after the other.
 
-    install: Literal["copy-tree"]
+    All are run as the core's user.
+    """
+
+    url: RepositoryUrl
+    build: tuple[Argv, ...] = Field(default=(), max_length=20)
+
+
+class DestPart(HostPart):
+    """The host that the core moves to, and how the core gets there: `none` is looked at only, as somebody has installed it."""
+
+    install: Literal["copy-tree", "git-clone", "none"]
+    git: GitPart | None = None
     door: DoorPart | None = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.preflight.data import backup_is_fresh, core_is_v2, nothing_overwritten, source_found
 from harness.preflight.dest import attributes_are_kept, certificate, locale_is_there, room
+from harness.preflight.git_clone import can_be_cloned
 from harness.preflight.hosts import (
     all_keys_are_pinned,
     clocks_agree,
@@ -29,6 +30,7 @@ __all__ = [
     "attributes_are_kept",
     "backup_is_fresh",
     "both_units",
+    "can_be_cloned",
     "certificate",
     "clocks_agree",
     "core_is_v2",

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from harness.deed import Act, CommandResult, Reading
     from harness.plan import Plan
 
-AT_BOOT = ("enabled", "disabled")
+# What systemd must say of the source's unit. Nothing can be read of what a unit prints elsewhere than to its journal or a file.
+WANTED = {
+    "LoadState": ("loaded",),
+    "NeedDaemonReload": ("no",),
+    "UnitFileState": ("enabled", "disabled"),
+    "StandardOutput": ("journal", "journal+console", "append", "file", "truncate"),
+}
 # Of [Service]: compared by what they come to, as a variable may stand in the unit or in a file.
 START = ("ExecStart", "Environment", "EnvironmentFile", "WorkingDirectory")
 # Where a host says what is started; the core's tree is named there by nothing but its unit.
@@ -59,9 +65,10 @@ FORGET = '[ ! -d "$0" ] || rmdir --ignore-fail-on-non-empty -- "$0"; systemctl d
 def unit_can_be_moved(plan: Plan) -> Reading[list[Check]]:
     """Look at the source's unit: systemd has read it as it lies there, a boot may be told to start it, the plan can change it."""
     unit = yield from unit_of(plan, Role.SOURCE)
-    said = {key: unit.said.get(key, "") for key in ("LoadState", "Id", "NeedDaemonReload", "UnitFileState")}
-    expected = {"LoadState": "loaded", "Id": unit.name, "NeedDaemonReload": "no", "UnitFileState": " or ".join(AT_BOOT)}
-    held = {**said, "UnitFileState": ""} == {**expected, "UnitFileState": ""} and said["UnitFileState"] in AT_BOOT
+    wanted = {"Id": (unit.name,), **WANTED}
+    said = {key: unit.said.get(key, "") for key in wanted}
+    held = all(said[key] in values for key, values in wanted.items())
+    expected = {key: " or ".join(values) for key, values in wanted.items()}
     remedy = "name the unit itself in the plan, not another name of it; systemctl daemon-reload; give it an [Install] section"
     command = arguments(after_program((unit.process() or {"argv": ()})["argv"]) or ())
     with_config = [text for path, text in unit.environment_files.items() if _comes_with_config(plan, path)]
@@ -132,7 +139,7 @@ def users_of_unit_are_known(plan: Plan) -> Reading[Check]:
 # --- the dest gets it
 
 
-def wanted(plan: Plan, unit: Unit) -> dict[str, Text]:
+def to_write(plan: Plan, unit: Unit) -> dict[str, Text]:
     """Return {path on the dest: what it is to hold}: the source's unit in /etc, its drop-ins, its environment files.
 
     Files that lie in the folders of the config come with the config.
@@ -161,7 +168,7 @@ def install_unit(plan: Plan, source: Unit, dest: Unit, mine: set[str]) -> Act:
     """Write the source's unit on the dest; raises HalfDone where another lies there, which is left as it is."""
     if dest.is_there and f"path {OWN}/{dest.name}" not in mine:
         raise HalfDone(f"the dest has a unit {dest.name} that is not the source's, and not by this run: change or remove it there")
-    for path, file in wanted(plan, source).items():
+    for path, file in to_write(plan, source).items():
         yield from claim(plan, Role.DEST, f"path {path}")
         says = f"write {path} on the dest"
         yield Command(Role.DEST, ("sh", "-c", PLACE, path, file.mode), input=file.text.encode(), private=True, says=says)

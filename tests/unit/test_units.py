@@ -12,7 +12,7 @@ from harness.configuration.sources import UNIT
 from harness.configuration.units import Text, Unit, assignments, directives, planned
 from harness.deed import Ask, Command, CommandResult, Role
 from harness.errors import HalfDone
-from harness.preflight.units import wanted
+from harness.preflight.units import to_write
 from harness.run.driving import drive
 from tests.plans import CONFIG, CONTENT, plan
 
@@ -66,7 +66,17 @@ def host(files: dict[str, str], **said: str) -> dict[str, Any]:
         "FragmentPath": FRAGMENT if there else "",
         "DropInPaths": drop_ins,
     }
-    return {"files": files, "said": {**told, "NeedDaemonReload": "no", "UnitFileState": "enabled", "TriggeredBy": "", **said}}
+    return {
+        "files": files,
+        "said": {
+            **told,
+            "NeedDaemonReload": "no",
+            "UnitFileState": "enabled",
+            "StandardOutput": "journal",
+            "TriggeredBy": "",
+            **said,
+        },
+    }
 
 
 def told(on: dict[str, Any], argv: tuple[str, ...], naming: str) -> tuple[int, str]:
@@ -165,8 +175,8 @@ def test_the_dest_gets_the_unit_in_etc_its_drop_ins_and_the_files_that_do_not_co
     packaged = {f"/usr/lib/systemd/system/{NAME}": UNIT_TEXT, "/run/systemd/system/service.d/limits.conf": "", VARIABLES: FILE}
     with_config = Unit(NAME, {}, of(packaged).files, {"/etc/pryv/env": Text("A=b\n", "600")})
 
-    assert list(wanted(PLAN, of(packaged))) == [FRAGMENT, DROP_IN, VARIABLES]
-    assert list(wanted(PLAN, with_config)) == [FRAGMENT, DROP_IN]
+    assert list(to_write(PLAN, of(packaged))) == [FRAGMENT, DROP_IN, VARIABLES]
+    assert list(to_write(PLAN, with_config)) == [FRAGMENT, DROP_IN]
 
 
 def test_a_unit_is_written_with_its_mode_once_it_is_claimed_and_another_is_left_alone() -> None:
@@ -228,6 +238,8 @@ def test_the_same_unit_is_told_from_another() -> None:
         ({"NeedDaemonReload": "yes"}, False),
         ({"Id": "pryv.service"}, False),
         ({"LoadState": "masked"}, False),
+        ({"StandardOutput": "append"}, True),
+        ({"StandardOutput": "null"}, False),
     ],
 )
 def test_a_unit_that_systemd_has_not_read_or_that_a_boot_cannot_start_is_red(said: dict[str, str], *, held: bool) -> None:
