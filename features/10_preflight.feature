@@ -41,6 +41,16 @@ Feature: Nothing is touched before everything is known
     Then no process of the dest core runs
     And nothing listens on the dest core's ports
 
+  @systemd
+  Scenario: The source's unit can be fenced and moved
+    Then the source's unit can be moved as it is
+    And nothing but its unit starts the source core
+    And the dest knows whom the unit runs the core as
+
+  @git_clone
+  Scenario: The source's core can be cloned
+    Then the source's tree is a commit that the repository has, and nothing else
+
   Scenario: The dest has a certificate for the public name
     Then the dest has a certificate for the public name that is good for a week
 

@@ -10,6 +10,11 @@ Feature: The dest is ready to receive
     Then the dest has the source's core, file by file
     And no process of the dest core runs
 
+  @systemd
+  Scenario: The dest has the source's unit
+    When the source's unit is installed on the dest
+    Then the dest's unit is the source's, but for the planned changes
+
   @rqlite
   Scenario: The dest has the program of the source's platform database
     Then both hosts have the same program for the platform's database

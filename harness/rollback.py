@@ -19,6 +19,7 @@ from harness.control import control
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, Measured, Role
 from harness.errors import LossNotAccepted
+from harness.preflight import forget_unit
 from harness.resetting import DROP, FILLED
 from harness.roots import data_roots
 from harness.seal import figures, measured_again
@@ -216,6 +217,7 @@ def clear(plan: Plan, source: Config, dest: Config, mine: set[str]) -> Act:
     for path in _paths(plan, source, mine):
         if f"path {path}" in mine:
             yield Command(Role.DEST, ("sh", "-c", CLEAR, path), timeout_s=3600.0, says=f"remove {path} on the dest")
+    yield from forget_unit(plan, mine)
     yield from door.reopen(plan, mine)
 
 

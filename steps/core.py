@@ -26,6 +26,11 @@ def found(run: Run, plan: Plan, source: Core) -> None:
     run.look(preflight.source_found(plan, source.config))
 
 
+@then("the source's tree is a commit that the repository has, and nothing else")
+def can_be_cloned(run: Run, plan: Plan) -> None:
+    run.look(preflight.can_be_cloned(plan))
+
+
 @when("the source's core is installed on the dest", idempotent=True)
 def install(run: Run, plan: Plan) -> Act:
     if run.read(service.signs_noted(plan)) is None:

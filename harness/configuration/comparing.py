@@ -15,6 +15,7 @@ from harness.configuration.meaning import names_the_core, why, whys
 from harness.configuration.sources import (
     KEPT_FROM,
     RUNNING,
+    UNIT,
     as_json,
     default_path,
     effective,
@@ -142,7 +143,14 @@ def start_is_known(plan: Plan) -> Reading[Check]:
     remedy = "start the source's core as usual, then run again"
     name = "how the source core's arguments and environment are known"
     return Check(
-        name, Witness.PROCESSES, f"{RUNNING}, or {KEPT_FROM}", known, known in {RUNNING, KEPT_FROM}, 1, why=because, remedy=remedy
+        name,
+        Witness.PROCESSES,
+        f"{RUNNING}, or {KEPT_FROM}",
+        known,
+        known in {RUNNING, KEPT_FROM, UNIT},
+        1,
+        why=because,
+        remedy=remedy,
     )
 
 

@@ -6,7 +6,7 @@ config/default-config.yml. A --config that names a missing file is passed over i
 the core derives from these by itself (core.url, service.api, …) is left out: it follows from them.
 
 How the source's core was started is read from its running master. It is kept in the run's private folder, as it holds secrets, and
-is known from there once the core is stopped.
+is known from there once the core is stopped. A core that was stopped before anybody looked is known by its unit, where it has one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.configuration.started import CHOOSERS, Started, after_program, meaning_config
 from harness.configuration.texts import LARGEST_BYTES, parsed
+from harness.configuration.units import unit_of
 from harness.configuration.values import Config, ConfigError, flat, overlaid, secrets_of, top_keys
 from harness.control import control
 from harness.deed import Ask, Command, Keep, Learn, Role, Secret
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 KEPT = "started"
 RUNNING = "the running core"
 KEPT_FROM = "kept from when the core ran"
+UNIT = "the unit of the stopped core"
 PLANNED = "the plan's start command"
 UNKNOWN = "not known"
 SUFFIXES = (".yml", ".yaml", ".json")
@@ -149,6 +151,14 @@ def planned_start(plan: Plan) -> Started:
     return Started(argv or (), {}, "", UNKNOWN if argv is None else PLANNED)
 
 
+def _planned(plan: Plan, found: Mapping[str, Any]) -> Reading[dict[str, Any] | None]:
+    """Return how the source's unit would start a core that nobody saw run, as of a process; None where that cannot be told."""
+    if found["running"] or found["kept"] or plan.core.systemd is None:
+        return None
+    unit = yield from unit_of(plan, Role.SOURCE)
+    return unit.process()
+
+
 def _before_files(plan: Plan, role: Role, found: Mapping[str, Any]) -> Started:
     """Return how the source was started, as far as it chooses config files; for the dest what is kept of it comes first."""
     if found["running"] and not (role is Role.DEST and found["kept"]):
@@ -156,6 +166,8 @@ def _before_files(plan: Plan, role: Role, found: Mapping[str, Any]) -> Started:
     if found["kept"]:
         kept = found["kept"]
         return Started(tuple(kept["argv"]), kept["environment"], kept["folder"], KEPT_FROM)
+    if found["planned"]:
+        return replace(seen(Role.SOURCE, found["planned"], frozenset()), known=UNIT)
     return planned_start(plan)
 
 
@@ -192,7 +204,7 @@ def _files(plan: Plan, role: Role, started: Started, listed: Sequence[str]) -> t
     chosen = chosen_file(plan, started)
     if started.chooser("config") or chosen in listed:
         return (*override, *([chosen] if chosen in listed else []))
-    if override and started.known in {RUNNING, KEPT_FROM}:  # it is started without --config: it reads no other file
+    if override and started.known in {RUNNING, KEPT_FROM, UNIT}:  # it is started without --config: it reads no other file
         return tuple(override)
     folders = [path.rstrip("/") for path in plan.core.config_paths]
     others = sorted(path for path in listed if path.endswith(SUFFIXES[:2]) and path.rpartition("/")[0] in folders)
@@ -210,6 +222,7 @@ def _readable(role: Role, path: str) -> str:
 def sources(plan: Plan, role: Role) -> Reading[Sources]:
     """Read everything that makes a role's config; the dest's core is to be started as the source's is, but for planned changes."""
     found = yield from masters(plan, Role.SOURCE)
+    found["planned"] = yield from _planned(plan, found)
     started = _before_files(plan, role, found)
     listed = yield from _listed(plan, role, chosen_file(plan, started))
     files = [_readable(role, path) for path in _files(plan, role, started, listed)]
@@ -223,15 +236,21 @@ def sources(plan: Plan, role: Role) -> Reading[Sources]:
     whole = Sources(started, raw, shipped, override_path(plan))
     if started.known == RUNNING:
         whole = yield from _kept(whole, role, found)
+    elif started.known == UNIT:
+        whole = replace(whole, started=replace(_whole_start(whole, role, found["planned"]), known=UNIT))
     _refuse_another(whole, role)
     yield Learn(whole.secrets(role))
     return whole if role is Role.SOURCE else replace(whole, started=whole.started.changed(plan.planned_changes))
 
 
+def _whole_start(whole: Sources, role: Role, process: Mapping[str, Any]) -> Started:
+    layers = [whole.layer(role, path) for path in whole.files]
+    return seen(Role.SOURCE, process, top_keys([whole.shipped, *layers]))
+
+
 def _kept(whole: Sources, role: Role, found: Mapping[str, Any]) -> Reading[Sources]:
     """Return the sources with every variable that means config, and keep how the core was started when that is new."""
-    layers = [whole.layer(role, path) for path in whole.files]
-    started = seen(Role.SOURCE, found["running"][0], top_keys([whole.shipped, *layers]))
+    started = _whole_start(whole, role, found["running"][0])
     content = started.kept()
     if role is Role.SOURCE and content != found["kept"]:
         yield Learn(tuple(secret for layer in started.layers() for secret in secrets_of(layer)))

@@ -21,6 +21,7 @@ def contradictions(plan: Plan) -> Iterator[tuple[Where, str]]:
     """Yield each contradiction as (path, what is wrong)."""
     yield from _when(plan)
     yield from _deploy(plan)
+    yield from _git(plan)
     yield from _hosts(plan)
     yield from _ports(plan)
     yield from _config(plan)
@@ -39,6 +40,12 @@ def _deploy(plan: Plan) -> Iterator[tuple[Where, str]]:
         given = getattr(plan.core, kind) is not None
         if given != (kind == plan.core.deploy):
             yield ("core", kind), f"belongs to `deploy: {kind}`" if given else f"is needed for `deploy: {kind}`"
+
+
+def _git(plan: Plan) -> Iterator[tuple[Where, str]]:
+    given, wanted = plan.dest.git is not None, plan.dest.install == "git-clone"
+    if given != wanted:
+        yield ("dest", "git"), "is needed for `install: git-clone`" if wanted else "belongs to `install: git-clone`"
 
 
 def _ports(plan: Plan) -> Iterator[tuple[Where, str]]:

@@ -76,6 +76,20 @@ AppId = Annotated[str, Matching("[A-Za-z0-9][A-Za-z0-9._-]{5,98}", 99, "6 to 99 
 OneLine = Annotated[str, Matching(r".*\S.*", 200, "one line of at most 200 characters, not blank")]
 AbsolutePath = Annotated[str, Matching(FOLDERS, 1024, PATH_MEANS)]
 LocalPath = Annotated[str, Matching(f"~?{FOLDERS}", 1024, f"{PATH_MEANS}; ~/ may begin it")]
+REPOSITORY_MEANS = "the address of a git repository (https://…, ssh://…, git://…, file:///… or user@host:path), without a password"
+RepositoryUrl = Annotated[
+    str,
+    Matching(
+        r"(https?|ssh|git|file)://(?![^/@]*:[^/@]*@)[A-Za-z0-9/][A-Za-z0-9._~%/@:+-]*"
+        r"|[A-Za-z0-9_][A-Za-z0-9_.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[A-Za-z0-9._~/+-]+",
+        1024,
+        REPOSITORY_MEANS,
+    ),
+]
+OTHER_UNITS = "automount|device|mount|path|scope|slice|socket|swap|target|timer"
+UnitName = Annotated[
+    str, Matching(rf"(?!.*\.({OTHER_UNITS})$)[A-Za-z0-9_][A-Za-z0-9:_.@-]*", 240, "the name of a service unit of systemd")
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 

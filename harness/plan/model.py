@@ -28,6 +28,8 @@ from harness.plan.kinds import (
     Origin,
     Port,
     PublicUrl,
+    RepositoryUrl,
+    UnitName,
     User,
     Username,
 )
@@ -72,12 +74,24 @@ class CommandControl(Part):
     disable: Argv | None = None
 
 
+class SystemdControl(Part):
+    """Which unit of systemd the core is, on both hosts; ".service" may be left out."""
+
+    unit: UnitName
+
+    @property
+    def unit_name(self) -> str:
+        """The unit's whole name."""
+        return self.unit if self.unit.endswith(".service") else f"{self.unit}.service"
+
+
 class CorePart(Part):
     """The core as it is known from outside, and how it is run: `deploy` names the part that says how it is controlled."""
 
     public_url: PublicUrl
-    deploy: Literal["command"]
+    deploy: Literal["command", "systemd"]
     command: CommandControl | None = None
+    systemd: SystemdControl | None = None
     user: User
     app_path: Folder
     config_paths: tuple[Folder, ...] = Field(min_length=1, max_length=20)
@@ -145,10 +159,21 @@ class DoorPart(Part):
     status: Argv
 
 
-class DestPart(HostPart):
-    """The host that the core moves to."""
+class GitPart(Part):
+    """Where the dest gets the source's commit from, and the commands that build it there, in its folder, one after the other.
 
-    install: Literal["copy-tree"]
+    All are run as the core's user.
+    """
+
+    url: RepositoryUrl
+    build: tuple[Argv, ...] = Field(default=(), max_length=20)
+
+
+class DestPart(HostPart):
+    """The host that the core moves to, and how the core gets there: `none` is looked at only, as somebody has installed it."""
+
+    install: Literal["copy-tree", "git-clone", "none"]
+    git: GitPart | None = None
     door: DoorPart | None = None
 
 

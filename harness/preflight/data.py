@@ -85,7 +85,10 @@ def _can_be_moved(plan: Plan, roots: Sequence[DataRoot]) -> Check:
 def nothing_overwritten(plan: Plan, roots: Iterable[str], database: str) -> Reading[list[Check]]:
     """Look for what lies where this move will write on the dest, and that this run did not make."""
     mine = yield from claimed(plan, Role.DEST)
-    paths = [path.rstrip("/") for path in (*plan.core.config_paths, plan.core.app_path, *roots)]
+    there = [plan.core.app_path] if plan.dest.install == "none" else []
+    paths = [
+        path for path in (one.rstrip("/") for one in (*plan.core.config_paths, plan.core.app_path, *roots)) if path not in there
+    ]
     script = 'for path; do [ -n "$(ls -A "$path" 2>/dev/null)" ] && echo "$path"; done; true'
     filled = (yield Ask(Command(Role.DEST, ("sh", "-c", script, "filled", *paths)))).lines
     admin = plan.databases.postgresql.admin.system_user

@@ -37,7 +37,8 @@ LARGEST_SKEW_S = 1.0
 
 def programs(plan: Plan, role: Role) -> tuple[str, ...]:
     """Return the programs that the steps run on a host."""
-    return (*OWN[role], *(program(plan, name) for name in OF_POSTGRESQL[role]))
+    git = ("git",) if plan.dest.install == "git-clone" else ()
+    return (*OWN[role], *git, *(program(plan, name) for name in OF_POSTGRESQL[role]))
 
 
 def keys_are_pinned(role: Role) -> Reading[Check]:

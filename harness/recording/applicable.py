@@ -29,12 +29,22 @@ def _raft_address(plan: Plan, config: Config | None) -> str:
     return "" if config and rqlite.moves_address(plan, config) else stays
 
 
+def _deploy(wanted: str) -> Callable[[Plan, Config | None], str]:
+    return lambda plan, _config: "" if plan.core.deploy == wanted else f"the plan deploys by {plan.core.deploy}"
+
+
+def _git_clone(plan: Plan, _config: Config | None) -> str:
+    return "" if plan.dest.install == "git-clone" else f"the plan installs the core by {plan.dest.install}"
+
+
 TAGS: Mapping[str, Callable[[Plan, Config | None], str]] = {
     "by_dns": _strategy("dns"),
     "by_proxy": _strategy("proxy"),
     "multicore": lambda _plan, _config: "the plan names one core",
     "preseed": lambda plan, _: "" if plan.transfer == "preseed" else f"the plan's transfer is {plan.transfer}: nothing goes ahead",
     "door": lambda plan, _: "" if plan.dest.door else "the plan names no door of the dest (dest.door): strangers are not kept out",
+    "git_clone": _git_clone,
+    "systemd": _deploy("systemd"),
     "rqlite": _rqlite,
     "raft_address": _raft_address,
 }

@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.hosts.servers import SITE
 from harness.deed import Role
-from tests.runbook.applying import AHEAD, BY_DNS, IN_RQLITE, RAFT_ADDRESS
+from tests.runbook.applying import AHEAD, BY_DNS, IN_RQLITE, OTHER_KINDS, RAFT_ADDRESS
 from tests.runbook.rehearsing import on
 from tests.runbook.test_rollback import assert_as_before, back, marks
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.rehearsal
 
 PROXY = ("--cutover", "proxy")
-NOT_BY_PROXY = BY_DNS | AHEAD | IN_RQLITE | RAFT_ADDRESS
+NOT_BY_PROXY = BY_DNS | AHEAD | IN_RQLITE | OTHER_KINDS | RAFT_ADDRESS
 TRUST = "/etc/nginx/conf.d/pryv-migration.conf"
 
 

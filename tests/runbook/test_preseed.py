@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.run.mending import SCENARIO
-from tests.runbook.applying import BY_PROXY, IN_RQLITE, RAFT_ADDRESS
+from tests.runbook.applying import BY_PROXY, IN_RQLITE, OTHER_KINDS, RAFT_ADDRESS
 from tests.runbook.rehearsing import ROOT, Rehearsal
 from tests.runbook.test_rehearsal import rows
 
@@ -31,7 +31,9 @@ def test_killed_in_the_middle_of_the_dump_beside_the_fingerprint_the_same_comman
     assert rehearsal.end() == 0, rehearsal.printed[-3000:]
 
     statuses = rehearsal.statuses()
-    assert {name for name, status in statuses.items() if status not in {"green", "settled"}} == BY_PROXY | IN_RQLITE | RAFT_ADDRESS
+    assert {
+        name for name, status in statuses.items() if status not in {"green", "settled"}
+    } == BY_PROXY | IN_RQLITE | OTHER_KINDS | RAFT_ADDRESS
     assert len(statuses.keys() - {SCENARIO.name}) == sum(rows(path) for path in (ROOT / "features").glob("[0-9]*.feature"))
     assert [line["step"] for line in rehearsal.lines if line.get("vacuous")] == []
     assert list(dict.fromkeys(begun_ahead(rehearsal))) == [

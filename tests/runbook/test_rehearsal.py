@@ -12,14 +12,14 @@ import pytest
 from gherkin.parser import Parser
 
 from fixtures import faults
-from tests.runbook.applying import AHEAD, BY_PROXY, IN_RQLITE, RAFT_ADDRESS
+from tests.runbook.applying import AHEAD, BY_PROXY, IN_RQLITE, OTHER_KINDS, RAFT_ADDRESS
 from tests.runbook.rehearsing import ROOT, Rehearsal, service
 from tests.runbook.test_words_hold import SEED
 
 pytestmark = pytest.mark.rehearsal
 
 # By default all is sent while users wait, the platform is in PostgreSQL, the cut-over by DNS.
-NOT_APPLICABLE = AHEAD | IN_RQLITE | RAFT_ADDRESS | BY_PROXY
+NOT_APPLICABLE = AHEAD | IN_RQLITE | OTHER_KINDS | RAFT_ADDRESS | BY_PROXY
 
 
 def host_processes(folder: Path) -> list[str]:

@@ -1,0 +1,41 @@
+"""The unit of systemd that runs the core."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness import preflight
+from harness.deed import Role
+from harness.sending import claimed
+from steps.words import then, when
+
+if TYPE_CHECKING:
+    from harness.deed import Act
+    from harness.plan import Plan
+    from harness.run import Run
+
+
+@then("the source's unit can be moved as it is")
+def can_be_moved(run: Run, plan: Plan) -> None:
+    run.look(preflight.unit_can_be_moved(plan))
+
+
+@then("nothing but its unit starts the source core")
+def nothing_else(run: Run, plan: Plan) -> None:
+    run.look(preflight.nothing_else_starts_it(plan))
+
+
+@then("the dest knows whom the unit runs the core as")
+def users_known(run: Run, plan: Plan) -> None:
+    run.look(preflight.users_of_unit_are_known(plan))
+
+
+@when("the source's unit is installed on the dest", idempotent=True)
+def install(run: Run, plan: Plan) -> Act:
+    source, dest = run.read(preflight.both_units(plan))
+    yield from preflight.install_unit(plan, source, dest, run.read(claimed(plan, Role.DEST)))
+
+
+@then("the dest's unit is the source's, but for the planned changes")
+def the_same(run: Run, plan: Plan) -> None:
+    run.look(preflight.unit_is_the_same(plan))
