@@ -1,4 +1,4 @@
-"""The commands beside the runbook itself: `python -m harness report DIR`, `python -m harness schema`."""
+"""The commands beside the runbook itself: `python -m harness init`, `python -m harness report DIR`, `python -m harness schema`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import report
+from harness import discovery, report
 from harness.errors import HarnessError
 from harness.plan import schema
 
@@ -36,9 +36,53 @@ def _parser() -> argparse.ArgumentParser:
     reporting = commands.add_parser("report", help="write report.html, junit.xml and cucumber.json again from a run's journal")
     reporting.add_argument("folder", type=Path, metavar="DIR", help="the run's folder under reports/, with its journal.jsonl")
     reporting.set_defaults(does=_report)
+    _add_init(
+        commands.add_parser("init", help="look at two hosts, change nothing, and write a plan for moving the core that runs there")
+    )
     shape = commands.add_parser("schema", help="print the JSON Schema of the plan, for editors")
     shape.set_defaults(does=_schema, folder=None)
     return parser
+
+
+def _add_init(init: argparse.ArgumentParser) -> None:
+    ssh = "user@host[:port], or a name of your ssh_config"
+    init.add_argument("--source", required=True, metavar="SSH", help=f"the host that the core runs on: {ssh}")
+    init.add_argument("--dest", required=True, metavar="SSH", help="the host that it moves to")
+    init.add_argument(
+        "--out", type=Path, default=Path("migration.yml"), metavar="FILE", help="the plan to write; never overwritten"
+    )
+    known = Path("~/.ssh/known_hosts").expanduser()
+    init.add_argument("--known-hosts", type=Path, default=known, metavar="FILE", help="where both hosts' keys are pinned")
+    init.add_argument("--ssh-config", type=Path, metavar="FILE", help="an ssh_config instead of your own")
+    init.add_argument(
+        "--identity-file", type=Path, metavar="FILE", help="the key to come with (without: your agent's, your ssh_config's)"
+    )
+    init.add_argument("--jump", default="", metavar="SSH", help="a host that both are reached by, where no ssh_config says so")
+    init.add_argument("--name-server", action="append", default=[], metavar="ADDRESS[:PORT]", help="the public name's own servers")
+    init.add_argument(
+        "--tls-ca", type=Path, metavar="FILE", help="the authority of the core's certificate, where it is a private one"
+    )
+    init.set_defaults(does=_init, folder=None)
+
+
+def _init(options: argparse.Namespace) -> str:
+    files = {
+        name: str(getattr(options, name).absolute())
+        for name in ("known_hosts", "ssh_config", "identity_file", "tls_ca")
+        if getattr(options, name)
+    }
+    wanted = discovery.Wanted(
+        source=options.source,
+        dest=options.dest,
+        known_hosts=files["known_hosts"],
+        ssh_config=files.get("ssh_config", ""),
+        identity_file=files.get("identity_file", ""),
+        jump=options.jump,
+        name_servers=[discovery.endpoint(one) for one in options.name_server],
+        tls_ca_file=files.get("tls_ca", ""),
+        ask=input if sys.stdin.isatty() else None,
+    )
+    return discovery.write(wanted, options.out)
 
 
 def _schema(_: argparse.Namespace) -> str:

@@ -11,7 +11,8 @@ HarnessError
 ├── Stuck                a run that has frozen the source cannot be taken up
 ├── JournalBroken        the record cannot be written or its chain does not hold
 ├── Unreachable          a host or server did not answer; says what was being done
-│   └── HostKeyRefused   the host's key is not the pinned one
+│   ├── HostKeyRefused   the host's key is not the pinned one
+│   └── NotLetBecomeRoot sudo does not make us root without a question
 ├── DeedFailed           a deed was answered with something else than success; carries its result
 ├── TakenOver            another machine goes on with this run: the hosts refuse our deeds
 ├── NotHeld              a fact of a step does not hold (its checks are in the record)
@@ -90,6 +91,10 @@ class Unreachable(HarnessError):
 
 class HostKeyRefused(Unreachable):
     """A host answered with a key that is not the pinned one."""
+
+
+class NotLetBecomeRoot(Unreachable):
+    """A host was reached, but its sudo does not make us root without a question: nothing can be looked at, or done."""
 
 
 class DeedFailed(HarnessError):

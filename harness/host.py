@@ -13,18 +13,20 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from harness.deed import Command, CommandResult, Differences, Role
-from harness.errors import DeedFailed, TakenOver
+from harness.errors import DeedFailed, NotLetBecomeRoot, TakenOver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from harness.plan import SshPart
-    from harness.transport import Transport
+    from harness.transport import Completed, Transport
 
 SHOWN_DIFFERENCES = 20
 FOLLOW_S = 10.0
 TAKEN_OVER = 97
+BECOME = ("sudo", "-n", "--")
+ROOT_NOW = "pryv-migration: root now"  # the first line on stderr of what sudo runs: before it, what is told is sudo's own
 AS_USER = (
     # Who is that user already needs no right to change users: not everybody may use setpriv, even for nothing.
     'user=$1; shift; [ "$(id -u "$user")" = "$(id -u)" ] && exec "$@"; '
@@ -51,12 +53,27 @@ def as_user(user: str, argv: tuple[str, ...]) -> tuple[str, ...]:
 def line(command: Command, part: SshPart, guard: str = "") -> str:
     """Return the line for the host's shell: in the root folder, in the C.UTF-8 locale, as root where the plan says sudo.
 
-    `guard` is a condition that must hold first; else nothing is done and the exit code is 97.
+    `guard` is a condition that must hold first; else nothing is done and the exit code is 97. By sudo a first line on stderr tells
+    that we are root: sudo's own refusal has the exit code 1, which many commands have for "no".
     """
     argv = as_user(command.as_user, command.argv) if command.as_user else command.argv
-    become = ("sudo", "-n", "--") if part.become == "sudo" else ()
+    whole = ("env", "LC_ALL=C.UTF-8", *argv)
     first = f"{{ {guard}; }} || exit {TAKEN_OVER}; " if guard else ""
-    return f"cd / && {first}exec {shlex.join((*become, 'env', 'LC_ALL=C.UTF-8', *argv))}"
+    if part.become == "sudo":
+        script = f'echo "{ROOT_NOW}" >&2; {first}exec "$@"'
+        return f"cd / && exec {shlex.join((*BECOME, 'sh', '-c', script, 'as-root', *whole))}"
+    return f"cd / && {first}exec {shlex.join(whole)}"
+
+
+def _as_root(done: Completed, role: Role, part: SshPart) -> Completed:
+    """Return what was answered without the line that tells that sudo let us; raises NotLetBecomeRoot where there is none."""
+    before, mark, after = done.err.partition(f"{ROOT_NOW}\n".encode())
+    if mark:
+        return replace(done, err=after)
+    said = " ".join(before.decode(errors="replace").split()) or f"exit {done.exit}"
+    user = part.user or "USER"
+    remedy = f'let {user} use it (in /etc/sudoers.d: "{user} ALL=(ALL) NOPASSWD: ALL"), or come as root'
+    raise NotLetBecomeRoot(role, "becoming root by sudo", f"{said[:300]}; {remedy}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +92,15 @@ class Host:
 
     @property
     def _guard(self) -> str:
-        become = "sudo -n " if self.part.become == "sudo" else ""
-        return f'[ "$({become}cat {shlex.quote(self.run_folder)}/number)" = {self.number} ]' if self.number else ""
+        return f'[ "$(cat {shlex.quote(self.run_folder)}/number)" = {self.number} ]' if self.number else ""
 
     def attempt(self, command: Command) -> CommandResult:
         """Run a command and return what it answered, whatever the exit code; raises TakenOver when the lock is another's."""
         if command.lasting:
             return self._last(command)
         done = self.transport.execute(line(command, self.part, self._guard), input=command.input, timeout_s=command.timeout_s)
+        if self.part.become == "sudo":
+            done = _as_root(done, self.role, self.part)
         if self.number and done.exit == TAKEN_OVER:
             raise TakenOver(
                 f"the {self.role} refuses: this run was taken over elsewhere (--adopt); nothing was done for: {command}"

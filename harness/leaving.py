@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness.check import Check, Witness, equal
 from harness.core_api import call
 from harness.deed import Ask, Command, Role
-from harness.sending import claimed
+from harness.sending import KEYS_FILE, READ_KEYS, claimed, keys_command
 from harness.verification import DEPARTED, MADE, delete_account, departed
 
 if TYPE_CHECKING:
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from harness.plan import Plan
 
 MADE_THERE = 'cat "$0" 2>/dev/null || true'
-AUTHORISED = "cat ~/.ssh/authorized_keys 2>/dev/null || true"
-FORBID = (
-    'file=~/.ssh/authorized_keys; [ -f "$file" ] || exit 0; umask 077; grep -vF -- "$0" "$file" > "$file.part" || [ $? = 1 ] '
+FORBID = KEYS_FILE + (
+    '[ -f "$file" ] || exit 0; umask 077; grep -vF -- "$0" "$file" > "$file.part" || [ $? = 1 ] '
     '|| exit; chmod --reference="$file" "$file.part" && mv "$file.part" "$file"'
 )
 REMOVE = 'rm -rf -- "$0" && { rmdir -- "$(dirname "$0")" 2>/dev/null || true; }'
@@ -29,20 +28,20 @@ REMOVE = 'rm -rf -- "$0" && { rmdir -- "$(dirname "$0")" 2>/dev/null || true; }'
 
 def _line_of_key(plan: Plan) -> str:
     """Return what only the line of this run's key has in authorized_keys."""
-    return f'command="{plan.run_folder}/receive"'
+    return f"{plan.run_folder}/receive"
 
 
 def remove_key(plan: Plan) -> Act:
     """Take the migration key's line away on the dest, and the key itself on the source."""
     says = "the migration key is let in on the dest no more"
-    yield Command(Role.DEST, ("sh", "-c", FORBID, _line_of_key(plan)), says=says)
+    yield keys_command(plan, FORBID, _line_of_key(plan), says=says)
     paths = tuple(f"{plan.run_folder}/{name}" for name in ("key", "key.pub", "known_hosts"))
     yield Command(Role.SOURCE, ("rm", "-f", "--", *paths), says="remove the migration key on the source")
 
 
 def key_is_gone(plan: Plan) -> Reading[list[Check]]:
     """Look for the migration key: a line that lets it in on the dest, the key itself on the source."""
-    lines = (yield Ask(Command(Role.DEST, ("sh", "-c", AUTHORISED)))).lines
+    lines = (yield Ask(keys_command(plan, READ_KEYS))).lines
     left = sum(_line_of_key(plan) in line for line in lines)
     there = yield Ask(Command(Role.SOURCE, ("find", f"{plan.run_folder}/key"), exits=(0, 1)))
     why = "who has the key may overwrite the core's data on the dest"

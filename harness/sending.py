@@ -1,11 +1,12 @@
 """How files get from the source to the dest: rsync over ssh, with a key that may do nothing else; and what this run has made.
 
 The key is made on the source in the run folder, the dest's host key is pinned beside it, and the dest runs one program for it,
-whatever it asks: that program lets rsync write into the folders of this move.
+whatever it asks: that program lets rsync write into the folders of this move. It is let in as the user as whom we come.
 """
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from harness.check import Check, Witness, equal
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
     from harness.plan import Plan
 
 LONGEST_COPY_S = 24 * 3600.0
+SSH_PORT = 22
 RECEIVE = """\
 #!/bin/sh
 # Runs for the migration key of {change}: rsync may write into the folders of this move. Nothing else is done.
 set -f
 refuse() {{ echo "refused: this key may only send files of the move {change}" >&2; exit 77; }}
-# The words are split here and never evaluated.
-set -- $SSH_ORIGINAL_COMMAND
+# The words are split here and never evaluated. By sudo they come as one argument, as it passes no variable on.
+set -- ${{1-$SSH_ORIGINAL_COMMAND}}
 [ "$1" = rsync ] && [ "$2" = --server ] || refuse
 for word; do
     case $word in
@@ -36,12 +38,16 @@ case $word in
     *) refuse ;;
 esac
 """
-MAKE_KEY = '[ -f "$0" ] || ssh-keygen -q -t ed25519 -N "" -C "$1" -f "$0"; cat "$0.pub"'
+KINDS = {"ed25519": ("-t", "ed25519"), "rsa-4096": ("-t", "rsa", "-b", "4096")}
+MAKE_KEY = '[ -f "$0" ] || { comment=$1; shift; ssh-keygen -q "$@" -N "" -C "$comment" -f "$0"; }; cat "$0.pub"'
 WRITE = 'umask 077; cat > "$0.part" && chmod "$1" "$0.part" && mv "$0.part" "$0"'
-AUTHORISE = (
-    'umask 077; mkdir -p ~/.ssh; touch ~/.ssh/authorized_keys; read -r line; grep -qxF "$line" ~/.ssh/authorized_keys || '
-    'printf "%s\\n" "$line" >> ~/.ssh/authorized_keys'
+# Of the user that sshd lets in: it is not told by HOME, which is root's where sudo or setpriv have changed the user.
+KEYS_FILE = 'home=$(getent passwd "$(id -u)" | cut -d: -f6); file=${home:-~}/.ssh/authorized_keys; '
+AUTHORISE = KEYS_FILE + (
+    'umask 077; mkdir -p "${file%/*}"; touch "$file"; read -r line; grep -qxF "$line" "$file" || printf "%s\\n" "$line" >> "$file"'
 )
+READ_KEYS = KEYS_FILE + 'cat "$file" 2>/dev/null || true'
+REFUSED = 77
 CLAIM = 'umask 077; touch "$0"; grep -qxF "$1" "$0" || { printf "%s\\n" "$1" >> "$0"; sync "$0"; }'
 
 
@@ -69,11 +75,23 @@ def receiver(plan: Plan, data: Iterable[str]) -> str:
     return RECEIVE.format(change=plan.change.id, folders=patterns)
 
 
+def keys_command(plan: Plan, script: str, *words: str, line: str = "", says: str = "") -> Command:
+    """Return a command about the authorized_keys on the dest of the user as whom we come, and as whom the key does."""
+    who = (plan.dest.ssh.user or "") if plan.dest.ssh.become == "sudo" else ""
+    return Command(Role.DEST, ("sh", "-c", script, *words), as_user=who, input=line.encode(), says=says)
+
+
 def key_line(plan: Plan, public: str) -> str:
-    """Return the line of authorized_keys: everything restricted, from the source's address, for one program."""
+    """Return the line of authorized_keys: everything restricted, from the source's address, for one program.
+
+    Where we come as somebody who becomes root by sudo, so does that program: what arrives keeps its owners.
+    """
     kind, key = public.split()[:2]
-    limits = f'restrict,from="{plan.source.address}",command="{plan.run_folder}/receive"'
-    return f"{limits} {kind} {key} pryv-migration-{plan.change.id}"
+    program = f"{plan.run_folder}/receive"
+    if plan.dest.ssh.become == "sudo":
+        program = f'sudo -n -- {program} \\"$SSH_ORIGINAL_COMMAND\\"'
+    seen_as = ",".join(str(address) for address in plan.sending.seen_as or (plan.source.address,))
+    return f'restrict,from="{seen_as}",command="{program}" {kind} {key} pryv-migration-{plan.change.id}'
 
 
 def _write(role: Role, path: str, text: str, mode: str) -> Command:
@@ -83,13 +101,16 @@ def _write(role: Role, path: str, text: str, mode: str) -> Command:
 def authorise(plan: Plan, data: Iterable[str], pinned: Iterable[str]) -> Act:
     """Make the key on the source and authorise it on the dest for this move only."""
     folder = plan.run_folder
-    argv = ("sh", "-c", MAKE_KEY, f"{folder}/key", f"pryv-migration-{plan.change.id}")
-    made = yield Command(Role.SOURCE, argv, says="make a key on the source (ssh-keygen, ed25519)")
-    known = "".join(f"[{plan.dest.address}]:{plan.dest.ssh.port} {key}\n" for key in pinned)
+    kind = plan.sending.key
+    argv = ("sh", "-c", MAKE_KEY, f"{folder}/key", f"pryv-migration-{plan.change.id}", *KINDS[kind])
+    made = yield Command(Role.SOURCE, argv, says=f"make a key on the source (ssh-keygen, {kind})")
+    address, port = _dest(plan)
+    name = str(address) if port == SSH_PORT else f"[{address}]:{port}"
+    known = "".join(f"{name} {key}\n" for key in pinned)
     yield _write(Role.SOURCE, f"{folder}/known_hosts", known, "600")
     yield _write(Role.DEST, f"{folder}/receive", receiver(plan, data), "700")
-    line = f"{key_line(plan, made.text)}\n".encode()
-    yield Command(Role.DEST, ("sh", "-c", AUTHORISE), input=line, says="let that key in on the dest, for files of this move only")
+    says = "let that key in on the dest, for files of this move only"
+    yield keys_command(plan, AUTHORISE, line=f"{key_line(plan, made.text)}\n", says=says)
 
 
 def authorised(plan: Plan, data: Iterable[str]) -> Reading[list[Check]]:
@@ -99,16 +120,39 @@ def authorised(plan: Plan, data: Iterable[str]) -> Reading[list[Check]]:
     if there.exit:
         return [equal(name, Witness.FILES, "authorised", "no key yet", 0, absent=True)]
     public = (yield Ask(Command(Role.SOURCE, ("cat", f"{key}.pub")))).text
-    lines = yield Ask(Command(Role.DEST, ("sh", "-c", "cat ~/.ssh/authorized_keys")))
+    lines = yield Ask(keys_command(plan, READ_KEYS))
     program = yield Ask(Command(Role.DEST, ("sh", "-c", 'cat "$0" 2>/dev/null || true', f"{plan.run_folder}/receive")))
     with_key = [text for text in lines.lines if public.split()[1] in text]
-    return [
+    written = [
         equal("rights of the key", Witness.FILES, "600", there.text),
         equal(name, Witness.FILES, [key_line(plan, public)], with_key, len(lines.lines), absent=not with_key),
         equal(
             "what the dest runs for it", Witness.FILES, receiver(plan, data).splitlines(), program.lines, absent=not program.lines
         ),
     ]
+    return [*written, (yield from _is_let_in(plan))] if all(check.held for check in written) else written
+
+
+def _is_let_in(plan: Plan) -> Reading[Check]:
+    """Look what the dest answers when the source comes with the key and asks for something else than to send files."""
+    target = f"{plan.dest.ssh.user}@{_dest(plan)[0]}"
+    argv = (*shlex.split(shell_to_dest(plan)), "--", target, "true")
+    answer = yield Ask(Command(Role.SOURCE, argv, exits=tuple(range(256))))
+    observed = "let in, and refused" if answer.exit == REFUSED else f"exit {answer.exit}: {answer.tail()}"
+    why = "files could not be sent, and that would be known only while users wait"
+    remedy = "say in the plan how the source reaches the dest's sshd and as which addresses the dest sees it (sending: …)"
+    name = "the key, when it asks for something else than to send files"
+    return equal(name, Witness.SSH, "let in, and refused", observed, why=why, remedy=remedy)
+
+
+def _dest(plan: Plan) -> tuple[str, int]:
+    """Return address and port of the dest's sshd, as the source reaches it."""
+    return str(plan.sending.address or plan.dest.address), plan.sending.port or plan.dest.ssh.port or SSH_PORT
+
+
+def _bracketed(plan: Plan) -> str:
+    address, _ = _dest(plan)
+    return f"[{address}]" if ":" in address else address
 
 
 def shell_to_dest(plan: Plan) -> str:
@@ -116,7 +160,7 @@ def shell_to_dest(plan: Plan) -> str:
     folder = plan.run_folder
     settings = ("BatchMode=yes", "StrictHostKeyChecking=yes", f"UserKnownHostsFile={folder}/known_hosts", "IdentitiesOnly=yes")
     flags = " ".join(f"-o {setting}" for setting in settings)
-    return f"ssh -p {plan.dest.ssh.port} -i {folder}/key {flags}"
+    return f"ssh -p {_dest(plan)[1]} -i {folder}/key {flags}"
 
 
 def send(plan: Plan, path: str, *, options: tuple[str, ...] = (), links: str = "--copy-links", lasting: str = "") -> Command:
@@ -126,8 +170,7 @@ def send(plan: Plan, path: str, *, options: tuple[str, ...] = (), links: str = "
     check sees whole seconds, and a SQLite WAL changes within one without changing its size. With --links as `links` they stay.
     """
     flags = ("--archive", links, "--modify-window=-1", "--mkpath", "--stats", *options)
-    address = f"[{plan.dest.address}]" if plan.dest.address.version == 6 else str(plan.dest.address)  # noqa: PLR2004 - IPv6
-    target = f"{plan.dest.ssh.user}@{address}:{path}"
+    target = f"{plan.dest.ssh.user}@{_bracketed(plan)}:{path}"
     argv = ("rsync", *flags, "-e", shell_to_dest(plan), path, target)
     says = f"rsync {path} from the source to the dest"
     return Command(Role.SOURCE, argv, timeout_s=LONGEST_COPY_S, lasting=lasting, says=says)

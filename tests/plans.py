@@ -26,9 +26,12 @@ CONTENT: dict[str, Any] = {
         "app_path": "/opt/pryv/app",
         "config_paths": ["/etc/pryv/"],
     },
-    "source": {"ssh": {"host": "old.example.com", "known_hosts": "/tmp/known_hosts"}, "address": "203.0.113.10"},
+    "source": {
+        "ssh": {"host": "old.example.com", "port": 22, "user": "root", "known_hosts": "/tmp/known_hosts"},
+        "address": "203.0.113.10",
+    },
     "dest": {
-        "ssh": {"host": "new.example.com", "port": 2222, "known_hosts": "/tmp/known_hosts"},
+        "ssh": {"host": "new.example.com", "port": 2222, "user": "root", "known_hosts": "/tmp/known_hosts"},
         "address": "203.0.113.20",
         "install": "copy-tree",
     },

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from harness.errors import PlanError
 from harness.plan.contradictions import contradictions, covers
-from harness.plan.model import Change, CorePart, ForwardPart, HostPart, Plan, SshPart, Window
+from harness.plan.model import Change, CorePart, ForwardPart, HostPart, JumpPart, Plan, SshPart, Window
 from harness.plan.names import CommandPart, DnsPart, ManualPart, NameServer, Rfc2136Part
 from harness.plan.part import Part, SecretReference
 from harness.plan.text import LARGEST_BYTES, LONGEST_TEXT, Document, read, shown
@@ -142,6 +142,7 @@ __all__ = [
     "DnsPart",
     "ForwardPart",
     "HostPart",
+    "JumpPart",
     "ManualPart",
     "NameServer",
     "Part",

@@ -65,7 +65,8 @@ def _addresses(host: HostPart) -> set[object]:
 def _hosts(plan: Plan) -> Iterator[tuple[Where, str]]:
     if _addresses(plan.source) & _addresses(plan.dest):
         yield ("dest", "address"), "is an address of the source"
-    if (plan.source.ssh.host, plan.source.ssh.port) == (plan.dest.ssh.host, plan.dest.ssh.port):
+    source, dest = plan.source.ssh, plan.dest.ssh
+    if source.host == dest.host and (source.port == dest.port or None in {source.port, dest.port}):
         yield ("dest", "ssh", "host"), "is reached as the source is: the same host and port"
     for role, host in (("source", plan.source), ("dest", plan.dest)):
         if host.address6 and host.address.version == IPV6:

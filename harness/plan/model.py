@@ -107,14 +107,31 @@ class CorePart(Part):
         return urlsplit(self.public_url).port or HTTPS_PORT
 
 
-class SshPart(Part):
-    """How a host is reached: OpenSSH with the key of the host pinned in `known_hosts`."""
+class JumpPart(Part):
+    """A host by which another is reached. Its key is pinned in the same `known_hosts`, and is never asked about."""
 
     host: HostName
-    port: Port = 22
-    user: User = "root"
+    port: Port | None = None
+    user: User | None = None
+    identity_file: AbsolutePath | None = None
+
+
+class SshPart(Part):
+    """How a host is reached: OpenSSH with the key of the host pinned in `known_hosts`.
+
+    `host` may be a name of the operator's ssh_config (or of `config_file`): what the plan does not say, port, user, keys, jump
+    hosts, is what OpenSSH makes of it there. Without `identity_file` the agent's keys are tried, and those of the ssh_config.
+    `jump` is for a host behind another where no ssh_config says so. With `become: sudo` every command is run as root by sudo,
+    which must not ask for a password.
+    """
+
+    host: HostName
+    port: Port | None = None
+    user: User | None = None
     identity_file: AbsolutePath | None = None
     known_hosts: AbsolutePath
+    config_file: AbsolutePath | None = None
+    jump: JumpPart | None = None
     become: Literal["sudo", "none"] = "none"
 
 
@@ -230,6 +247,20 @@ class CutoverPart(Part):
         return max(self.drain_s, float(self.dns.ttl))
 
 
+class SendingPart(Part):
+    """How files get from the source to the dest: rsync over ssh, with a key that is made for this move and removed with it.
+
+    `address` and `port` are those of the dest's sshd as the source reaches it, where they are not `dest.address` and
+    `dest.ssh.port`. `seen_as` are the addresses by which the dest sees the source, where it is not `source.address` (several
+    addresses, address translation): from no other the key is let in.
+    """
+
+    key: Literal["ed25519", "rsa-4096"] = "ed25519"
+    address: Address | None = None
+    port: Port | None = None
+    seen_as: tuple[Address, ...] = Field(default=(), max_length=20)
+
+
 class BackupPart(Part):
     """A file that proves that a backup of the source was made, and how old it may be."""
 
@@ -259,6 +290,7 @@ class Plan(Part):
     databases: DatabasesPart = DatabasesPart()
     cutover: CutoverPart
     transfer: Literal["literal", "preseed"] = "literal"
+    sending: SendingPart = SendingPart()
     backup: BackupPart
     verification_user: VerificationPart
     tls_ca_file: AbsolutePath | None = None

@@ -29,6 +29,7 @@ INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,14})")
 DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]{0,14})\.[0-9]{1,15}")
 TEXT_TAGS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:timestamp"}
 RESOLVER = yaml.resolver.Resolver()
+FILL_IN = re.compile(r":\s*# FILL IN:\s*(.*)$")
 AMBIGUOUS = "some read it as text and some as a number or truth value: put it in quotes, or write a plain number, true or false"
 
 
@@ -55,7 +56,19 @@ def read(text: bytes, name: str) -> Document:
     content = reader.whole()
     if not isinstance(content, dict):
         raise PlanError(f"the plan {name} is not usable", ["the whole plan must be a mapping of its parts"])
-    return Document(content, reader.lines, reader.problems)
+    left = _to_fill_in(content, reader.lines, text.decode().splitlines())
+    return Document(content, reader.lines, [*reader.problems, *left])
+
+
+def _to_fill_in(content: Any, lines: Mapping[Where, int], texts: Sequence[str], at: Where = ()) -> Iterator[tuple[Where, str]]:  # noqa: ANN401 - a YAML value is any
+    """Yield the values that are not there yet and whose line says what is to be filled in ("# FILL IN: …")."""
+    items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, value in items:
+        where = (*at, key)
+        line = lines.get(where)
+        if value is None and line and (found := FILL_IN.search(texts[line - 1])):
+            yield where, f"is to be filled in: {shown(found[1], LONGEST_TEXT)}"
+        yield from _to_fill_in(value, lines, texts, where)
 
 
 def _events(text: bytes, name: str) -> Iterator[Any]:

@@ -27,7 +27,7 @@ from harness.run.folder import RunFolder, folders, this_process
 from harness.run.mending import mend
 from harness.run.performing import Performer
 from harness.run.telling import state_block
-from harness.transport.ssh import Ssh, secret_variables
+from harness.transport.ssh import Ssh, secret_variables, settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -116,6 +116,7 @@ def begin(plan: Plan, setting: Setting, listener: Callable[[Line], None]) -> Ses
 
     Raises Unreachable, LockHeld or PlanError; the locks taken so far are given back.
     """
+    plan = settled(plan)
     hosts = {
         role: Host(role, plan.host(role).ssh, Ssh(role, plan.host(role).ssh, secret_variables(plan)), plan.run_folder)
         for role in Role

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
 import threading
 import time
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import DeedFailed, HostKeyRefused, Unreachable
+from harness.deed import Role
+from harness.errors import DeedFailed, HostKeyRefused, PlanError, Unreachable
 from harness.plan import SecretReference
 from harness.tails import cleaned
 from harness.transport import Completed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from pydantic import BaseModel
 
-    from harness.plan import SshPart
+    from harness.plan import HostPart, JumpPart, Plan, SshPart
 
 CONNECT_TIMEOUT_S = 10
 KEPT_OPEN_S = 30
@@ -31,7 +34,27 @@ SSH_PORT = 22
 
 
 def options(part: SshPart, control: Path) -> tuple[str, ...]:
-    """Return ssh's options for a host: its key pinned and checked strictly, no questions, one shared connection."""
+    """Return ssh's options for a host: its key pinned and checked strictly, no questions, one shared connection.
+
+    What the plan does not say (port, user, keys, jump hosts, the name behind an alias) is left to the operator's ssh_config.
+    """
+    shared = {
+        "ControlMaster": "auto",
+        "ControlPath": str(control),
+        "ControlPersist": str(KEPT_OPEN_S),
+        "StreamLocalBindUnlink": "yes",
+    }
+    by = {"ProxyCommand": _by_jump(part, part.jump)} if part.jump else {}
+    return _words(part, part, shared | by)
+
+
+def _by_jump(part: SshPart, jump: JumpPart) -> str:
+    """Return the command that leads through a jump host, by the shell: its key is as strictly checked as the host's own."""
+    own = {"ControlMaster": "no", "ControlPath": "none", "ForwardAgent": "no"}
+    return shlex.join(("ssh", *_words(part, jump, own), "-W", "[%h]:%p", "--", jump.host))
+
+
+def _words(part: SshPart, to: SshPart | JumpPart, more: Mapping[str, str]) -> tuple[str, ...]:
     settings = {
         "BatchMode": "yes",
         "StrictHostKeyChecking": "yes",
@@ -41,16 +64,46 @@ def options(part: SshPart, control: Path) -> tuple[str, ...]:
         "ConnectTimeout": str(CONNECT_TIMEOUT_S),
         "ServerAliveInterval": "5",
         "ServerAliveCountMax": "3",
-        "ControlMaster": "auto",
-        "ControlPath": str(control),
-        "ControlPersist": str(KEPT_OPEN_S),
-        "StreamLocalBindUnlink": "yes",
         "LogLevel": "ERROR",
+        **more,
     }
-    if part.identity_file:
-        settings |= {"IdentityFile": part.identity_file, "IdentitiesOnly": "yes"}
+    if to.identity_file:
+        settings |= {"IdentityFile": to.identity_file, "IdentitiesOnly": "yes"}
     flags = [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
-    return (*flags, "-p", str(part.port), "-l", part.user)
+    file = ("-F", part.config_file) if part.config_file else ()
+    port = ("-p", str(to.port)) if to.port else ()
+    return (*file, *flags, *port, *(("-l", to.user) if to.user else ()))
+
+
+@cache
+def as_configured(part: SshPart) -> Mapping[str, str]:
+    """Return what OpenSSH makes of a host by the plan and the operator's ssh_config (ssh -G): {setting, in lower case: value}."""
+    argv = ("ssh", *options(part, Path("none")), "-G", "--", part.host)
+    try:
+        asked = subprocess.run(argv, capture_output=True, timeout=CONNECT_TIMEOUT_S, check=False, start_new_session=True)
+    except FileNotFoundError as error:
+        raise Unreachable(part.host, "starting ssh", "OpenSSH's client is not installed here") from error
+    if asked.returncode:
+        raise Unreachable(part.host, "reading the ssh_config for it", told(asked.stderr) or f"exit {asked.returncode}")
+    lines = [text.partition(" ") for text in asked.stdout.decode(errors="replace").splitlines()]
+    return {key: value for key, _, value in reversed(lines)}
+
+
+def settled(plan: Plan) -> Plan:
+    """Return a plan whose hosts have a port and a user: what it leaves to the ssh_config is what OpenSSH makes of it now.
+
+    Raises PlanError where two names lead to one host.
+    """
+    source, dest = (as_configured(plan.host(role).ssh) for role in Role)
+    if (source["hostname"], source["port"]) == (dest["hostname"], dest["port"]):
+        raise PlanError("the plan's hosts are one", [f"source and dest are both {dest['hostname']}, port {dest['port']}"])
+    return plan.model_copy(update={role.value: _settled(plan.host(role)) for role in Role})
+
+
+def _settled(host: HostPart) -> HostPart:
+    found = as_configured(host.ssh)
+    ssh = host.ssh.model_copy(update={"port": int(found["port"]), "user": found["user"]})
+    return host.model_copy(update={"ssh": ssh})
 
 
 def secret_variables(part: BaseModel) -> frozenset[str]:
@@ -75,7 +128,9 @@ def failure(who: str, doing: str, err: bytes) -> Unreachable:
 
 def pinned_keys(part: SshPart) -> tuple[str, ...]:
     """Return the keys that known_hosts pins for a host, as "type base64"; hashed names are found too."""
-    name = part.host if part.port == SSH_PORT else f"[{part.host}]:{part.port}"
+    found_as = as_configured(part)
+    host, port = found_as.get("hostname", part.host), int(found_as["port"])
+    name = found_as.get("hostkeyalias") or (host if port == SSH_PORT else f"[{host}]:{port}")
     argv = ("ssh-keygen", "-F", name, "-f", part.known_hosts)
     found = subprocess.run(argv, capture_output=True, timeout=CONNECT_TIMEOUT_S, check=False, start_new_session=True)
     lines = [text for text in found.stdout.decode().splitlines() if text and not text.startswith("#")]

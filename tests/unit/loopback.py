@@ -42,7 +42,7 @@ def ssh(part: SshPart, line: str, *, stdin: str = "", known_hosts: Path | None =
         "-p",
         str(part.port),
         "-l",
-        part.user,
+        str(part.user),
         part.host,
         line,
     )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
 from harness.deed import Command, Role
-from harness.errors import DeedFailed, HostKeyRefused, Unreachable
+from harness.errors import DeedFailed, HostKeyRefused, NotLetBecomeRoot, PlanError, Unreachable
 from harness.host import Host, compare, line
-from harness.plan import SshPart
+from harness.plan import JumpPart, SshPart
 from harness.transport import Completed
 from harness.transport.scripted import Scripted, UnexpectedCommandError
-from harness.transport.ssh import failure, options
+from harness.transport.ssh import failure, options, pinned_keys, settled
+from tests.plans import plan
 
-PART = SshPart(host="old.example.com", port=2222, known_hosts="/tmp/known_hosts", identity_file="/tmp/id")
+PART = SshPart(host="old.example.com", port=2222, user="root", known_hosts="/tmp/known_hosts", identity_file="/tmp/id")
 
 
 def host(script: Scripted, role: Role = Role.SOURCE) -> Host:
@@ -32,8 +34,93 @@ def test_another_user_and_sudo_come_before_the_command() -> None:
 
     text = line(command, PART.model_copy(update={"become": "sudo"}))
 
-    assert text.startswith("cd / && exec sudo -n -- env LC_ALL=C.UTF-8 sh -c ")
+    assert shlex.split(text)[:8] == ["cd", "/", "&&", "exec", "sudo", "-n", "--", "sh"]
+    assert shlex.split(text)[9:14] == ['echo "pryv-migration: root now" >&2; exec "$@"', "as-root", "env", "LC_ALL=C.UTF-8", "sh"]
     assert text.endswith(" as-user postgres psql")
+
+
+def by_sudo(answer: Completed) -> Host:
+    return Host(Role.SOURCE, PART.model_copy(update={"become": "sudo"}), Scripted({"sudo": answer}), "/var/lib/pryv-migration/CHG1")
+
+
+def test_what_sudo_says_itself_is_no_answer_of_the_command() -> None:
+    found = by_sudo(Completed(1, err=b"sudo: unable to resolve host old\npryv-migration: root now\nnot there\n"))
+
+    assert found.test(Command(Role.SOURCE, ("stat", "/x"))) is False
+    assert found.attempt(Command(Role.SOURCE, ("stat", "/x"))).err == b"not there\n"
+
+
+@pytest.mark.parametrize("said", [b"sudo: a password is required\n", b"root is not in the sudoers file.\n"])
+def test_a_sudo_that_refuses_is_never_taken_for_no(said: bytes) -> None:
+    with pytest.raises(NotLetBecomeRoot) as error:
+        by_sudo(Completed(1, err=said)).test(Command(Role.SOURCE, ("stat", "/x")))
+
+    assert str(error.value) == (
+        f"source is unreachable while becoming root by sudo: {said.decode().strip()}; "
+        'let root use it (in /etc/sudoers.d: "root ALL=(ALL) NOPASSWD: ALL"), or come as root'
+    )
+
+
+def test_what_the_plan_does_not_say_is_left_to_the_ssh_config() -> None:
+    words = options(SshPart(host="old", known_hosts="/tmp/known_hosts", config_file="/tmp/config"), Path("/tmp/c"))
+
+    assert words[:2] == ("-F", "/tmp/config")
+    assert not {"-p", "-l"} & set(words)
+    assert not [word for word in words if word.startswith(("HostName=", "User=", "Port=", "IdentityFile=", "ProxyJump=", "Proxy"))]
+
+
+def test_a_jump_hosts_key_is_as_strictly_checked() -> None:
+    jump = JumpPart(host="bastion", port=2200, user="ops", identity_file="/tmp/key")
+    words = options(PART.model_copy(update={"jump": jump}), Path("/tmp/c"))
+
+    [by] = [word.removeprefix("ProxyCommand=") for word in words if word.startswith("ProxyCommand=")]
+    inner = shlex.split(by)
+    assert {"StrictHostKeyChecking=yes", "UserKnownHostsFile=/tmp/known_hosts", "BatchMode=yes", "IdentityFile=/tmp/key"} <= set(
+        inner
+    )
+    assert inner[-8:] == ["-p", "2200", "-l", "ops", "-W", "[%h]:%p", "--", "bastion"]
+
+
+@pytest.fixture
+def aliases(tmp_path: Path) -> Path:
+    config = tmp_path / "config"
+    config.write_text(
+        "Host old\n HostName 192.0.2.10\n Port 2022\n User ada\n ProxyJump bastion\n"
+        "Host new\n HostName 192.0.2.20\n HostKeyAlias new-key\n"
+        "Host same\n HostName 192.0.2.10\n Port 2022\n"
+    )
+    return config
+
+
+def aliased(aliases: Path, host: str, **more: object) -> SshPart:
+    return SshPart.model_validate({"host": host, "config_file": str(aliases), "known_hosts": f"{aliases.parent}/known", **more})
+
+
+def test_a_plan_is_settled_by_what_openssh_makes_of_its_aliases(aliases: Path) -> None:
+    first = plan()
+    source = first.source.model_copy(update={"ssh": aliased(aliases, "old")})
+    dest = first.dest.model_copy(update={"ssh": aliased(aliases, "new", port=2222, user="root")})
+
+    found = settled(first.model_copy(update={"source": source, "dest": dest}))
+
+    assert (found.source.ssh.host, found.source.ssh.port, found.source.ssh.user) == ("old", 2022, "ada")
+    assert (found.dest.ssh.host, found.dest.ssh.port, found.dest.ssh.user) == ("new", 2222, "root")
+
+
+def test_two_names_of_one_host_are_no_move(aliases: Path) -> None:
+    hosts = {"source": aliased(aliases, "old"), "dest": aliased(aliases, "same")}
+    first = plan()
+    both = {role: getattr(first, role).model_copy(update={"ssh": part}) for role, part in hosts.items()}
+
+    with pytest.raises(PlanError, match=r"both 192\.0\.2\.10, port 2022"):
+        settled(first.model_copy(update=both))
+
+
+def test_pins_are_looked_up_as_openssh_does(aliases: Path) -> None:
+    (aliases.parent / "known").write_text("[192.0.2.10]:2022 ssh-ed25519 AAAAold\nnew-key ssh-ed25519 AAAAnew\n")
+
+    assert pinned_keys(aliased(aliases, "old")) == ("ssh-ed25519 AAAAold",)
+    assert pinned_keys(aliased(aliases, "new")) == ("ssh-ed25519 AAAAnew",)
 
 
 def test_keys_are_pinned_and_nothing_is_asked() -> None:

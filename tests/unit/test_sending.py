@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.deed import Role
-from harness.sending import key_line, receiver, send
+from harness.deed import Command, Role
+from harness.plan import Plan
+from harness.sending import authorise, key_line, receiver, send
 from tests.plans import plan
 
 
@@ -29,6 +30,13 @@ def answer(program: Path, command: str) -> tuple[int, str]:
     environment = {"SSH_ORIGINAL_COMMAND": command, "PATH": f"{program.parent}/bin:{os.environ['PATH']}"}
     done = subprocess.run([program], env=environment, capture_output=True, text=True, check=False, timeout=10)
     return done.returncode, done.stdout
+
+
+def by_sudo(**more: object) -> Plan:
+    """Return the plan for a dest where we become root by sudo."""
+    first = plan()
+    ssh = first.dest.ssh.model_copy(update={"become": "sudo", "user": "ada"})
+    return first.model_copy(update={"dest": first.dest.model_copy(update={"ssh": ssh}), **more})
 
 
 INTO = ("/var/lib/pryv/data/", "/etc/pryv/", "/opt/pryv/app/", "/var/lib/pryv-migration/CHG0031337/dumps/1-pryv.dump")
@@ -72,6 +80,49 @@ def test_the_key_is_restricted_to_the_sources_address_and_that_program() -> None
         'restrict,from="203.0.113.10",command="/var/lib/pryv-migration/CHG0031337/receive" '
         "ssh-ed25519 AAAAC3Nz pryv-migration-CHG0031337"
     )
+
+
+def test_by_sudo_what_is_asked_reaches_the_program_as_one_word(program: Path, tmp_path: Path) -> None:
+    line = key_line(by_sudo(), "ssh-ed25519 AAAAC3Nz some comment")
+    own = "/var/lib/pryv-migration/CHG0031337/receive"
+
+    assert line.startswith(f'restrict,from="203.0.113.10",command="sudo -n -- {own} \\"$SSH_ORIGINAL_COMMAND\\"" ssh-ed25519 ')
+    # What sshd does: it takes the backslashes away, and hands the command to the user's shell.
+    sudo = tmp_path / "bin" / "sudo"
+    sudo.write_text('#!/bin/sh\nunset SSH_ORIGINAL_COMMAND\nshift 2\nexec "$@"\n')
+    sudo.chmod(0o700)
+    shell = line.partition('command="')[2].partition('" ssh-')[0].replace("\\", "").replace(own, str(program))
+    asked = "rsync --server -logDtpre.iLsfxCIvu . /etc/pryv/"
+    environment = {"SSH_ORIGINAL_COMMAND": asked, "PATH": f"{program.parent}/bin:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", shell], env=environment, capture_output=True, text=True, check=False, timeout=10)
+
+    assert (done.returncode, done.stdout) == (0, "".join(f"{word}|" for word in asked.split()[1:]))
+
+
+def test_the_key_is_let_in_by_the_addresses_that_the_plan_names() -> None:
+    seen = plan(sending={"seen_as": ["198.51.100.1", "2001:db8::1"]})
+
+    assert 'from="198.51.100.1,2001:db8::1"' in key_line(seen, "ssh-rsa AAAA c")
+
+
+def test_the_dest_may_be_reached_from_the_source_by_another_address_and_port() -> None:
+    other = plan(sending={"address": "2001:db8::20", "port": 2200})
+
+    command = send(other, "/etc/pryv/")
+
+    assert command.argv[-1] == "root@[2001:db8::20]:/etc/pryv/"
+    assert "ssh -p 2200 " in command.argv[command.argv.index("-e") + 1]
+
+
+@pytest.mark.parametrize(("kind", "words"), [("ed25519", ("-t", "ed25519")), ("rsa-4096", ("-t", "rsa", "-b", "4096"))])
+def test_the_key_is_of_the_kind_that_the_plan_asks_for(kind: str, words: tuple[str, ...], tmp_path: Path) -> None:
+    made = next(authorise(plan(sending={"key": kind}), [], []))
+
+    assert isinstance(made, Command)
+    assert made.argv[5:] == words
+    argv = (*made.argv[:3], str(tmp_path / "key"), *made.argv[4:])
+    printed = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30).stdout
+    assert printed.split()[::2] == [f"ssh-{kind.partition('-')[0]}", "pryv-migration-CHG0031337"]
 
 
 def test_rsync_is_the_guides_with_what_the_guide_forgets() -> None:
