@@ -85,7 +85,7 @@ def test_a_dump_is_written_as_part_renamed_and_detached() -> None:
     assert (dump.host, dump.lasting) == (Role.SOURCE, "dump-postgresql")
     assert 'mv "$to.part" "$to"' in dump.argv[2]
     assert dump.argv[4] == "/var/lib/pryv-migration/CHG0031337/dumps/2-pryv.dump"
-    assert dump.argv[-4:] == ("pg_dump", "-Fc", "-d", "pryv")
+    assert dump.argv[-5:] == ("pg_dump", "-Fc", "-Z1", "-d", "pryv")
 
 
 def test_a_restore_is_one_transaction_as_the_cores_role() -> None:
