@@ -2,9 +2,10 @@
 
 Usage: python -m tests.prove_red [--only NAME …] [--matrix FILE] [--fresh]
 
-The baseline, a rehearsal without a fault, comes first and must be green. Each fault strikes on fresh hosts. The matrix is written
-as Markdown; a whole one is also kept beside the records, which show it from then on. What came of each fault is kept at once: the
-same command again tries those that were not as declared, or not tried with the code as it is, and --fresh tries all.
+The baseline, a rehearsal without a fault, comes first and must be green. Each fault strikes on fresh hosts; once all have, the same
+moves are made where only the guide's own checks look. The matrix is written as Markdown after both; a whole one is also kept beside
+the records, which show it from then on. What came of each is kept at once: the same command again tries what was not as declared,
+or not tried with the code as it is; --fresh tries all.
 """
 
 from __future__ import annotations
@@ -57,7 +58,6 @@ class Tried:
     found: Caught
     code: int
     printed: str
-    guide: str = ""
 
     @property
     def as_declared(self) -> bool:
@@ -66,10 +66,10 @@ class Tried:
 
 
 def rehearsed(name: str, folder: Path) -> Tried:
-    """Rehearse with a fault, on fresh hosts that are ended with it; then once more where only the guide looks."""
-    with fresh(folder / "ours") as ours, fresh(folder / "guide") as theirs:
+    """Rehearse with a fault, on fresh hosts that are ended with it."""
+    with fresh(folder) as ours:
         code = ours.run("--fault", name)
-        return Tried(FAULTS[name], caught(ours.lines, name), code, ours.printed, guide_list.verdict(theirs, name))
+        return Tried(FAULTS[name], caught(ours.lines, name), code, ours.printed)
 
 
 @contextlib.contextmanager
@@ -89,14 +89,14 @@ def as_kept(tried: Tried) -> Kept:
     first, message = (f"{red.scenario}: {red.check}", shortened(red.message)) if red else ("", "")
     when = fault.after if fault.once_green else f"{fault.after} (its act)"
     about = {"fault": fault.name, "text": fault.text, "after": fault.after, "when": when, "control": fault.red is None}
-    return {**about, "red": first, "message": message, "as_declared": tried.as_declared, "guide": tried.guide}
+    return {**about, "red": first, "message": message, "as_declared": tried.as_declared, "guide": ""}
 
 
 def row(kept: Kept) -> str:
     """Return a row of the matrix."""
     first = kept["red"] or ("nothing (a control)" if kept["control"] else "nothing")
     declared = "yes" if kept["as_declared"] else "**no**"
-    cells = (kept["fault"], kept["text"], kept["when"], first, kept["message"], declared, kept["guide"])
+    cells = (kept["fault"], kept["text"], kept["when"], first, kept["message"], declared, kept["guide"] or "not tried yet")
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -110,35 +110,59 @@ def told(tried: Sequence[Kept]) -> str:
     """Return the outcome in a sentence."""
     faults, controls = [one for one in tried if not one["control"]], [one for one in tried if one["control"]]
     good = [sum(bool(one["as_declared"]) for one in group) for group in (faults, controls)]
-    unseen = sum(one["guide"] == guide_list.NOTHING for one in faults)
+    looked = [one["guide"] for one in faults if one["guide"]]
+    unseen = f"nothing of {looked.count(guide_list.NOTHING)} of {len(looked)} faults"
     said = f"{good[0]} of {len(faults)} faults red first as declared, {good[1]} of {len(controls)} controls green."
-    return f"{said} The guide's own checks see nothing of {unseen} of these faults."
+    return f"{said} The guide's own checks see {unseen}."
 
 
-def baseline(folder: Path) -> None:
+def baseline(folder: Path, kept: Path) -> None:
     """Rehearse without a fault; ends the program when that is not green, or when the guide's checks see anything."""
+    if (kept / "baseline").exists():
+        return
     with fresh(folder / "ours") as ours, fresh(folder / "guide") as theirs:
         if ours.run():
             raise SystemExit(f"the baseline is not green:\n{ours.printed}")
         if (seen := guide_list.verdict(theirs, "")) != guide_list.NOTHING:
             raise SystemExit(f"the guide's own checks are not green without a fault: {seen}\n{theirs.printed}")
+    (kept / "baseline").touch()
 
 
 def _try(name: str, top: Path, kept: Path) -> Kept:
     """Try a fault, unless it was tried with this very code and was as declared; what came of it is kept at once."""
-    file = kept / f"{name}.json"
-    before: Kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    before = _kept(kept, name)
     if before.get("as_declared"):
         return before
     tried = rehearsed(name, top / name)
     declared = "as declared    " if tried.as_declared else "NOT AS DECLARED"
-    sys.stdout.write(f"{declared} {name}: {tried.found.first_red}; the guide sees: {tried.guide}\n")
-    if not tried.as_declared:
-        sys.stdout.write(tried.printed[-3000:])
-    sys.stdout.flush()
-    found = as_kept(tried)
-    file.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    _say(f"{declared} {name}: {tried.found.first_red}{'' if tried.as_declared else tried.printed[-3000:]}")
+    return _keep(kept, {**as_kept(tried), "guide": before.get("guide", "")})
+
+
+def _look_as_the_guide(found: Kept, top: Path, kept: Path) -> Kept:
+    """Make the move with the fault where only the guide's own checks look, unless that was done."""
+    if found["guide"]:
+        return found
+    with fresh(top / found["fault"] / "guide") as theirs:
+        seen = guide_list.verdict(theirs, found["fault"])
+    _say(f"the guide sees  {found['fault']}: {seen}")
+    return _keep(kept, {**found, "guide": seen})
+
+
+def _kept(kept: Path, name: str) -> Kept:
+    file = kept / f"{name}.json"
+    found: Kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     return found
+
+
+def _keep(kept: Path, found: Kept) -> Kept:
+    (kept / f"{found['fault']}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    return found
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def folder_of_this_code() -> Path:
@@ -160,16 +184,23 @@ def main() -> int:
     if wanted.fresh:
         for file in kept.iterdir():
             file.unlink()
-    with tempfile.TemporaryDirectory() as top, ThreadPoolExecutor(AT_ONCE) as pool:
-        baseline(Path(top) / "baseline")
-        tried = list(pool.map(lambda name: _try(name, Path(top), kept), names))
-    sys.stdout.write(f"{told(tried)}\n")
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
+        top = Path(folder)
+        baseline(top / "baseline", kept)
+        tried = list(pool.map(lambda name: _try(name, top, kept), names))
+        _write(tried, wanted.matrix)
+        tried = list(pool.map(lambda one: _look_as_the_guide(one, top, kept), tried))
+        _write(tried, wanted.matrix)
     if not wanted.only:
         keep_proof(ROOT / "reports", code_digest(ROOT), tried)
-    if wanted.matrix:
-        rows = "\n".join(row(one) for one in tried)
-        wanted.matrix.write_text(f"{HEAD.format(told=told(tried))}{rows}\n", encoding="utf-8")
     return int(not all(one["as_declared"] for one in tried))
+
+
+def _write(tried: Sequence[Kept], matrix: Path | None) -> None:
+    _say(told(tried))
+    if matrix:
+        rows = "\n".join(row(one) for one in tried)
+        matrix.write_text(f"{HEAD.format(told=told(tried))}{rows}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
