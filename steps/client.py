@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness import client
+from harness.client import waited
 from harness.verification import KEPT
 from steps.words import then, when
 
@@ -54,8 +55,8 @@ def no_wrong_host(run: Run, plan: Plan) -> None:
 
 
 def _outage(run: Run, plan: Plan) -> dict[str, object]:
-    found = client.outage(plan, run.doing.private, run.state.marks)
-    _tell(run, client.told_apart(found), found)
+    found = waited.outage(plan, run.doing.private, run.state.marks)
+    _tell(run, waited.told_apart(found), found)
     return found
 
 
@@ -67,19 +68,19 @@ def _tell(run: Run, deviations: list[str], found: Mapping[str, object]) -> None:
 
 @then("the client saw the outage that the marks tell of, or it is told what it did not see")
 def agrees(run: Run, plan: Plan) -> None:
-    run.check(client.agrees(_outage(run, plan), run.deviations))
+    run.check(waited.agrees(_outage(run, plan), run.deviations))
 
 
 @then("the outage was no longer than planned, or it is told by how much")
 def in_time(run: Run, plan: Plan) -> None:
-    run.check(client.in_time(_outage(run, plan), run.deviations))
+    run.check(waited.in_time(_outage(run, plan), run.deviations))
 
 
 @then("the client's reads are answered as fast as before the freeze, or it is told how fast")
 def as_fast(run: Run, plan: Plan) -> None:
-    found = client.pace(plan, run.doing.private, run.state.marks)
-    _tell(run, client.told_slower(found), found)
-    run.check(client.as_fast(found, run.deviations))
+    found = waited.pace(plan, run.doing.private, run.state.marks)
+    _tell(run, waited.told_slower(found), found)
+    run.check(waited.as_fast(found, run.deviations))
 
 
 @when("a client writes under the public name once more")

@@ -2,15 +2,13 @@
 
 It writes only as the verification user, into a stream of its own. `process` is the program, `ledger` reads what it wrote down; here
 are the acts that begin and end it, and what is looked at: that nothing it was told was saved is lost, that the source answered
-nothing once it was stopped, how long it waited.
+nothing once it was stopped; `waited` tells for how long it waited, and how fast it was answered.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import UTC, datetime
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from harness.check import Check, Witness, equal
@@ -35,24 +33,10 @@ STREAM = "verification-client"
 AT_LEAST, ENOUGH = 3, 5
 PAGE = 1000
 OK = 200
-AGREED_S = 1.0
 LONGEST_BACK_S = 30.0
 SHOWN_IDS = 5
-SLOWER_TIMES, SLOWER_S = 3.0, 0.05
 WHY_LOST = "users were told that these were saved, and will not enter them again"
 WHY_WRONG = "what a core accepts after it was measured is moved by nobody"
-NOBODY_SAW = "no client saw the whole outage: it is told by the marks alone"
-LONGER = "the outage was longer than planned"
-SLOWER = "reads take longer since users are served by the dest"
-PACE = "a read of the client, median seconds"
-NOT_PACED = "no client read before the freeze: how fast reads were then is not known"
-APART = "the client and the marks tell of other outages"
-
-
-def roles(plan: Plan) -> dict[str, str]:
-    """Return whose each address is."""
-    hosts = [(role, plan.host(role)) for role in Role]
-    return {str(address): str(role) for role, host in hosts for address in (host.address, host.address6) if address}
 
 
 # --- acts
@@ -109,7 +93,7 @@ def at_work(plan: Plan, folder: Path, kind: str) -> Reading[Check]:
     if not alive:
         return equal(name, Witness.API, f"at least {AT_LEAST}", "no client is at work", 0, absent=True)
     newest = ledger.numbers(folder)[-1:]
-    found = [one for number in newest for one in ledger.answers(folder, number, roles(plan)) if one.kind == kind]
+    found = [one for number in newest for one in ledger.answers(folder, number, ledger.roles(plan)) if one.kind == kind]
     answered = sum(one.ok for one in found)
     observed = {"answered": answered, "not": dict(Counter(one.why for one in found if not one.ok))}
     return Check(name, Witness.API, f"at least {AT_LEAST}", observed, answered >= AT_LEAST, answered, AT_LEAST)
@@ -135,7 +119,7 @@ def _there(plan: Plan, known: Mapping[str, Any], via: Role) -> Reading[dict[str,
 def nothing_lost(plan: Plan, known: Mapping[str, Any], folder: Path, accepted: int | None) -> Reading[Check]:
     """Look on the dest for every write that a client was told was saved, by id and content; a lost one may only be accepted."""
     there = yield from _there(plan, known, Role.DEST)
-    return _compared("dest", ledger.all_answers(folder, roles(plan)), there, accepted)
+    return _compared("dest", ledger.all_answers(folder, ledger.roles(plan)), there, accepted)
 
 
 def _compared(side: str, answers: Iterable[ledger.Answer], there: Mapping[str, str], accepted: int | None = None) -> Check:
@@ -153,106 +137,20 @@ def _compared(side: str, answers: Iterable[ledger.Answer], there: Mapping[str, s
 
 def _forwards_since(plan: Plan, marks: Mapping[str, str]) -> float | None:
     """Return since when the source's address leads to the dest's core: by proxy, once users are led to it."""
-    return moment(marks.get("T_open")) if plan.cutover.strategy == "proxy" else None
+    return ledger.moment(marks.get("T_open")) if plan.cutover.strategy == "proxy" else None
 
 
 def shut(plan: Plan, marks: Mapping[str, str]) -> tuple[float | None, float | None]:
     """Return from when until when (seconds since 1970) nobody may be answered by a core at the source's address."""
-    return moment(marks.get("T_stop")), moment(marks.get("T_back")) or _forwards_since(plan, marks)
+    return ledger.moment(marks.get("T_stop")), ledger.moment(marks.get("T_back")) or _forwards_since(plan, marks)
 
 
 def no_wrong_host(plan: Plan, folder: Path, marks: Mapping[str, str]) -> Check:
     """Check that no core answered a client but the one that served then."""
     frozen = shut(plan, marks)
-    answers = [(one, ledger.outcome(one, frozen)) for one in ledger.all_answers(folder, roles(plan))]
+    answers = [(one, ledger.outcome(one, frozen)) for one in ledger.all_answers(folder, ledger.roles(plan))]
     wrong = Counter(one.at for one, outcome in answers if outcome == ledger.WRONG)
     return equal("answers by the wrong host", Witness.API, {}, dict(wrong), len(answers), why=WHY_WRONG)
-
-
-def moment(time: str | None) -> float | None:
-    """Return a mark's time in seconds since 1970."""
-    return datetime.fromisoformat(time).timestamp() if time else None
-
-
-def iso(time: float) -> str:
-    """Return a time as the journal writes it."""
-    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def outage(plan: Plan, folder: Path, marks: Mapping[str, str]) -> dict[str, Any]:
-    """Return the outage as it was planned, as the marks tell it and as clients saw it, in seconds; None where they did not.
-
-    "from T_stop" is until the first write that was saved after T_open: what the marks know the beginning of.
-    """
-    stopped, opened = moment(marks["T_stop"]) or 0.0, moment(marks["T_open"]) or 0.0
-    seen = ledger.seen(ledger.all_answers(folder, roles(plan)), stopped, opened)
-    whole = seen.seconds is not None and not seen.gap_s
-    return {
-        "planned": plan.change.expected_downtime_s,
-        "by the marks": round(opened - stopped, 3),
-        "by the client": round(seen.seconds, 3) if seen.seconds is not None and whole else None,
-        "from T_stop": round(seen.first - stopped, 3) if seen.first and whole else None,
-        "first error": iso(seen.failed[0]) if seen.failed else None,
-        "last error": iso(seen.failed[1]) if seen.failed else None,
-        "without a client": round(seen.gap_s, 3),
-    }
-
-
-def told_apart(found: Mapping[str, Any]) -> list[str]:
-    """Return what is to be told as a deviation: facts about the past that nothing can mend."""
-    client, since = found["by the client"], found["from T_stop"]
-    apart = [APART] if client is not None and since is not None and abs(client - since) > AGREED_S else []
-    told = [NOBODY_SAW] if client is None else apart
-    longest = max(found["by the marks"], client or 0.0)
-    return [*told, LONGER] if longest > found["planned"] else told
-
-
-def agrees(found: Mapping[str, Any], deviations: list[str]) -> Check:
-    """Check that the client saw the outage that the marks tell of, within a second; else that this is told as a deviation."""
-    to_tell = [one for one in told_apart(found) if one != LONGER]
-    observed = {name: value for name, value in found.items() if name != "planned"}
-    held = all(one in deviations for one in to_tell)
-    expected = f"by the client as from T_stop, within {AGREED_S:g} s" if not to_tell else f"told as a deviation: {to_tell[0]}"
-    return Check("the outage by the client and by the marks, seconds", Witness.API, expected, observed, held, len(observed))
-
-
-def in_time(found: Mapping[str, Any], deviations: list[str]) -> Check:
-    """Check that the outage was no longer than planned; else that this is told as a deviation."""
-    longer = LONGER in told_apart(found)
-    observed = {name: found[name] for name in ("by the marks", "by the client")}
-    held = not longer or LONGER in deviations
-    expected = f"at most {found['planned']:g}" + (", or told as a deviation" if longer else "")
-    return Check("the outage, seconds", Witness.RECORD, expected, observed, held, len(observed))
-
-
-def pace(plan: Plan, folder: Path, marks: Mapping[str, str]) -> dict[str, Any]:
-    """Return how many reads were answered before the freeze and since T_open, and their medians in seconds (None without any)."""
-    stopped, opened = moment(marks["T_stop"]) or 0.0, moment(marks["T_open"]) or 0.0
-    before, after = ledger.reads_took(ledger.all_answers(folder, roles(plan)), stopped, opened)
-    return {
-        "before the freeze": round(median(before), 4) if before else None,
-        "since users are served": round(median(after), 4) if after else None,
-        "reads": [len(before), len(after)],
-    }
-
-
-def told_slower(found: Mapping[str, Any]) -> list[str]:
-    """Return what is to be told of the pace of reads as a deviation: three times as long, and by more than 50 ms."""
-    before, after = found["before the freeze"], found["since users are served"]
-    if before is None:
-        return [NOT_PACED]
-    return [SLOWER] if after is not None and after > max(before * SLOWER_TIMES, before + SLOWER_S) else []
-
-
-def as_fast(found: Mapping[str, Any], deviations: list[str]) -> Check:
-    """Check that reads are as fast as before the freeze; else that this is told as a deviation."""
-    to_tell = told_slower(found)
-    expected = (
-        f"told as a deviation: {to_tell[0]}" if to_tell else f"at most {SLOWER_TIMES:g} times as before, or {SLOWER_S:g} more"
-    )
-    held, examined = all(one in deviations for one in to_tell), found["reads"][1]
-    why = "without its statistics a database answers, and reads whole tables for it"
-    return Check(PACE, Witness.API, expected, dict(found), held, examined, AT_LEAST, why=why)
 
 
 def patience_s(plan: Plan) -> float:
@@ -262,9 +160,11 @@ def patience_s(plan: Plan) -> float:
 
 def served_by_dest(plan: Plan, folder: Path, marks: Mapping[str, str]) -> Check:
     """Check that clients' writes are saved since users are led to the dest."""
-    name, opened = "writes of the client since T_open", moment(marks.get("T_open"))
+    name, opened = "writes of the client since T_open", ledger.moment(marks.get("T_open"))
     at = Role.SOURCE if plan.cutover.strategy == "proxy" else Role.DEST
-    writes = [one for one in ledger.all_answers(folder, roles(plan)) if one.kind == "write" and opened and one.begun > opened]
+    writes = [
+        one for one in ledger.all_answers(folder, ledger.roles(plan)) if one.kind == "write" and opened and one.begun > opened
+    ]
     saved = sum(one.ok and one.at == at for one in writes)
     observed = {"saved": saved, "not": dict(Counter(one.why for one in writes if not one.ok))}
     return Check(name, Witness.API, f"at least {AT_LEAST} saved", observed, saved >= AT_LEAST, saved, AT_LEAST)
@@ -281,11 +181,11 @@ def saved_again(
     if known is None or not number:
         return [(yield from ready(source, "public"))]
     there = yield from _there(plan, known, Role.SOURCE)
-    found = [one for one in ledger.answers(folder, number, roles(plan)) if one.kind == "write" and one.ok]
+    found = [one for one in ledger.answers(folder, number, ledger.roles(plan)) if one.kind == "write" and one.ok]
     by = {"acknowledged": min(len(found), ENOUGH), "by": sorted({one.at for one in found})}
     again = equal("a client's writes now", Witness.API, {"acknowledged": ENOUGH, "by": ["source"]}, by, len(found), ENOUGH)
     forwarded = _forwards_since(plan, marks)
-    at_source = (one for one in ledger.all_answers(folder, roles(plan)) if one.at == Role.SOURCE)
+    at_source = (one for one in ledger.all_answers(folder, ledger.roles(plan)) if one.at == Role.SOURCE)
     own = (one for one in at_source if one.client == number or forwarded is None or one.begun < forwarded)
     return [again, _compared("source", own, there)]
 
@@ -295,15 +195,15 @@ def saved_again(
 
 def lines(plan: Plan, folder: Path, number: int, marks: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return a client's stretches as the journal tells them."""
-    answers = ledger.answers(folder, number, roles(plan))
+    answers = ledger.answers(folder, number, ledger.roles(plan))
     made = ledger.stretches(number, answers, shut(plan, marks))
     return [
         {
             "client": number,
             "outcome": one.outcome,
             "at": one.at,
-            "from": iso(one.begun),
-            "until": iso(one.ended),
+            "from": ledger.iso(one.begun),
+            "until": ledger.iso(one.ended),
             "writes": one.writes,
             "reads": one.reads,
         }

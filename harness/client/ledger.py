@@ -9,11 +9,16 @@ from __future__ import annotations
 import json
 from collections import deque
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from harness.deed import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from harness.plan import Plan
 
 ANSWERED, REFUSED, WRONG, NONE = "answered", "refused", "wrong host", "no client"
 STRETCHES_AT_MOST = 100
@@ -64,6 +69,22 @@ class Stretch:
         return replace(
             longer, begun=self.begun, ended=other.ended, writes=self.writes + other.writes, reads=self.reads + other.reads
         )
+
+
+def roles(plan: Plan) -> dict[str, str]:
+    """Return whose each address is."""
+    hosts = [(role, plan.host(role)) for role in Role]
+    return {str(address): str(role) for role, host in hosts for address in (host.address, host.address6) if address}
+
+
+def moment(time: str | None) -> float | None:
+    """Return a mark's time in seconds since 1970."""
+    return datetime.fromisoformat(time).timestamp() if time else None
+
+
+def iso(time: float) -> str:
+    """Return a time as the journal writes it."""
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def numbers(folder: Path) -> list[int]:

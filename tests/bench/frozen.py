@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from fixtures.hosts import ready
 from fixtures.hosts.servers import API_PORT
 from fixtures.hosts.world import World, open_world
-from harness.client import PACE
+from harness.client.waited import PACE
 from harness.control import control
 from harness.deed import Command, Role
 from harness.host import Host

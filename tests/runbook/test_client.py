@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness import waiting
-from harness.client import LOST_NOTHING, NOBODY_SAW
+from harness.client import LOST_NOTHING
 from harness.client.ledger import numbers
+from harness.client.waited import NOBODY_SAW
 
 if TYPE_CHECKING:
     from tests.runbook.rehearsing import Rehearsal

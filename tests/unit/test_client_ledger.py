@@ -10,7 +10,7 @@ import pytest
 
 from harness import client
 from harness.check import Outcome
-from harness.client import ledger
+from harness.client import ledger, waited
 from harness.client.ledger import Answer, Seen, Stretch, compared, seen, stretches
 from harness.client_deeds import AskClient, BeginClient, EndClient
 from harness.configuration import Config
@@ -63,7 +63,7 @@ def test_a_ledger_is_read_line_by_line_and_its_torn_end_left_out(tmp_path: Path)
     laid(tmp_path, write(120, at="dest"), number=10)
     other = replace(write(120, at="dest"), client=10)
 
-    assert list(ledger.all_answers(tmp_path, client.roles(plan()))) == [*MOVE, other]
+    assert list(ledger.all_answers(tmp_path, ledger.roles(plan()))) == [*MOVE, other]
     assert ledger.numbers(tmp_path) == [1, 10]
 
 
@@ -118,7 +118,7 @@ def test_the_outage_is_from_the_last_write_before_the_stop_to_the_first_after_th
 
 
 def told(folder: Path, *found: Answer, planned: float = 900, marks: dict[str, str] = MARKS) -> dict[str, Any]:
-    return client.outage(plan(change={**CHANGE, "expected_downtime_s": planned}), laid(folder, *found), marks)
+    return waited.outage(plan(change={**CHANGE, "expected_downtime_s": planned}), laid(folder, *found), marks)
 
 
 CHANGE = {"id": "CHG0031337", "title": "Move", "operator": "one", "approver": "another"}
@@ -129,11 +129,11 @@ STEADY = (write(99.5), *(write(100 + second, why="503") for second in range(1, 1
     ("found", "planned", "deviations"),
     [
         (STEADY, 900, []),
-        (STEADY, 11.4, [client.LONGER]),
-        ((write(90), *STEADY[1:]), 900, [client.APART]),
-        ((write(97.9), write(98, why="503"), *STEADY[1:]), 900, [client.APART]),
-        (STEADY[:-1], 900, [client.NOBODY_SAW]),
-        ((), 5, [client.NOBODY_SAW, client.LONGER]),
+        (STEADY, 11.4, [waited.LONGER]),
+        ((write(90), *STEADY[1:]), 900, [waited.APART]),
+        ((write(97.9), write(98, why="503"), *STEADY[1:]), 900, [waited.APART]),
+        (STEADY[:-1], 900, [waited.NOBODY_SAW]),
+        ((), 5, [waited.NOBODY_SAW, waited.LONGER]),
     ],
 )
 def test_what_the_client_and_the_marks_do_not_tell_alike_is_a_deviation_and_red_only_when_untold(
@@ -141,13 +141,13 @@ def test_what_the_client_and_the_marks_do_not_tell_alike_is_a_deviation_and_red_
 ) -> None:
     outage = told(tmp_path, *found, planned=planned)
 
-    assert client.told_apart(outage) == deviations
-    checks = client.agrees(outage, deviations), client.in_time(outage, deviations)
+    assert waited.told_apart(outage) == deviations
+    checks = waited.agrees(outage, deviations), waited.in_time(outage, deviations)
     assert [check.outcome for check in checks] == [Outcome.HELD, Outcome.HELD]
-    untold = client.agrees(outage, []), client.in_time(outage, [])
+    untold = waited.agrees(outage, []), waited.in_time(outage, [])
     assert [check.outcome is Outcome.HELD for check in untold] == [
-        not set(deviations) - {client.LONGER},
-        client.LONGER not in deviations,
+        not set(deviations) - {waited.LONGER},
+        waited.LONGER not in deviations,
     ]
 
 
@@ -296,21 +296,21 @@ SLOW_AT_FIRST = (read(98, 0.01), read(99, 0.02), read(99.9, 0.03), read(100.01, 
 
 
 @pytest.mark.parametrize(
-    ("took", "told"), [((0.02, 0.03, 0.04), []), ((0.06, 0.07, 0.08), []), ((0.08, 0.09, 2.0), [client.SLOWER])]
+    ("took", "told"), [((0.02, 0.03, 0.04), []), ((0.06, 0.07, 0.08), []), ((0.08, 0.09, 2.0), [waited.SLOWER])]
 )
 def test_reads_are_as_fast_as_before_or_it_is_told(tmp_path: Path, took: tuple[float, ...], told: list[str]) -> None:
     after = (read(111 + at, one, "dest") for at, one in enumerate(took))
 
-    found = client.pace(plan(), laid(tmp_path, *SLOW_AT_FIRST, *after), MARKS)
+    found = waited.pace(plan(), laid(tmp_path, *SLOW_AT_FIRST, *after), MARKS)
 
     assert found == {"before the freeze": 0.02, "since users are served": took[1], "reads": [3, 3]}
-    assert client.told_slower(found) == told
-    assert client.as_fast(found, told).outcome is Outcome.HELD
-    assert client.as_fast(found, []).held is not bool(told)
+    assert waited.told_slower(found) == told
+    assert waited.as_fast(found, told).outcome is Outcome.HELD
+    assert waited.as_fast(found, []).held is not bool(told)
 
 
 def test_too_few_reads_show_nothing_and_none_before_are_told(tmp_path: Path) -> None:
-    few = client.pace(plan(), laid(tmp_path, read(111, 0.01, "dest")), MARKS)
+    few = waited.pace(plan(), laid(tmp_path, read(111, 0.01, "dest")), MARKS)
 
-    assert client.told_slower(few) == [client.NOT_PACED]
-    assert client.as_fast(few, [client.NOT_PACED]).outcome is Outcome.NOT_HELD
+    assert waited.told_slower(few) == [waited.NOT_PACED]
+    assert waited.as_fast(few, [waited.NOT_PACED]).outcome is Outcome.NOT_HELD
