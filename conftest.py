@@ -21,7 +21,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("runbook", "moving a core")
     group.addoption("--plan", type=Path, help="a plan (migration.yml) of disposable hosts; without it, a rehearsal makes its own")
     group.addoption("--live", metavar="CHANGE", help="refused in this version: live runs are not built yet")
-    group.addoption("--hosts", choices=("loopback",), default="loopback", help="which rehearsal hosts are made")
+    group.addoption(
+        "--hosts", choices=("containers", "loopback"), help="which rehearsal hosts are made: containers where an engine answers"
+    )
+    group.addoption("--deploy", choices=("systemd",), help="how the core is run on new containers (systemd unless said)")
     group.addoption("--core-tree", type=Path, metavar="DIR", help="rehearse with a real core: a native checkout, built")
     group.addoption("--node", type=Path, metavar="BIN", help="the node that runs it")
     group.addoption("--rqlited", type=Path, metavar="BIN", help="keep the core's platform in rqlite: the rqlited that does it")
