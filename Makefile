@@ -2,6 +2,7 @@
 PYTHON := .venv/bin/python
 ARGS ?=
 CUTOVER ?= dns
+HOSTS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help rehearse test check prove prove-words prove-kill prove-back bench clean lock setup
@@ -9,8 +10,8 @@ CUTOVER ?= dns
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-rehearse: setup ## move a core between two disposable hosts of this machine (CUTOVER=proxy, ARGS="--fault NAME", "--fresh")
-	$(PYTHON) -m pytest features/ --cutover $(CUTOVER) $(ARGS)
+rehearse: setup ## move a core between two disposable hosts of this machine (HOSTS=containers, HOSTS=loopback, CUTOVER=proxy, ARGS="--fault NAME", "--fresh")
+	$(PYTHON) -m pytest features/ --cutover $(CUTOVER) $(if $(HOSTS),--hosts $(HOSTS)) $(ARGS)
 
 test: setup ## run the tests, two at a time (ARGS="-k lasting")
 	$(PYTHON) -m pytest tests/ --numprocesses 2 --dist loadscope $(ARGS)

@@ -25,7 +25,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--approved", type=Path, metavar="FILE", help="the approval of the plan document (else the newest in --reports)"
     )
-    group.addoption("--hosts", choices=("loopback",), default="loopback", help="which rehearsal hosts are made")
+    group.addoption(
+        "--hosts", choices=("containers", "loopback"), help="which rehearsal hosts are made: containers where an engine answers"
+    )
+    group.addoption("--deploy", choices=("systemd",), help="how the core is run on new containers (systemd unless said)")
     group.addoption("--core-tree", type=Path, metavar="DIR", help="rehearse with a real core: a native checkout, built")
     group.addoption("--node", type=Path, metavar="BIN", help="the node that runs it")
     group.addoption("--rqlited", type=Path, metavar="BIN", help="keep the core's platform in rqlite: the rqlited that does it")

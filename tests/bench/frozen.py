@@ -121,7 +121,7 @@ def fill(world: World, times: int) -> None:
 
 def typed(folder: Path, *more: str) -> int:
     """Type the command of a rehearsal on the kept world; returns its exit code."""
-    where = ("--worlds", str(folder / "w"), "--reports", str(folder / "r"))
+    where = ("--worlds", str(folder / "w"), "--reports", str(folder / "r"), "--hosts", "loopback")
     with (folder / "printed").open("ab") as out:
         argv = (sys.executable, "-m", "pytest", "features/", *where, *more)
         return subprocess.run(argv, cwd=ROOT, stdout=out, stderr=out, check=False, timeout=LONGEST_S).returncode

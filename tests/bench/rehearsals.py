@@ -45,7 +45,7 @@ class Rehearsed:
     memory: int
 
 
-def rehearse(scale: str) -> Rehearsed:
+def rehearse(scale: str, hosts: str = "loopback") -> Rehearsed:
     """Rehearse on fresh hosts; ends the program unless all is green."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
@@ -55,6 +55,8 @@ def rehearse(scale: str) -> Rehearsed:
             "pytest",
             "features/",
             "--fresh",
+            "--hosts",
+            hosts,
             "--worlds",
             str(folder / "w"),
             "--scale",

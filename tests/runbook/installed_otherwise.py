@@ -12,7 +12,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 from fixtures.hosts import making, sample
-from fixtures.hosts.accounts import PRYV, give_tree
+from fixtures.hosts.accounts import PRYV
 from fixtures.hosts.product import APP
 
 if TYPE_CHECKING:
@@ -46,20 +46,21 @@ def commit(app: Path) -> None:
 def raise_hosts(at: Ground) -> Record:
     """Make the hosts, the source's core a checkout, and what the dest is to have of it."""
     made = REAL_RAISE(at)
-    app, dest = at.host("source").disk.at(APP), at.host("dest").disk
+    source, dest = at.host("source").disk, at.host("dest").disk
+    app = source.at(APP)
     commit(app)
     there = REPOSITORY if os.environ["INSTALL"] == "git-clone" else APP
     dest.at(there).parent.mkdir(parents=True, exist_ok=True)
     git(app, "clone", "--quiet", *(("--bare",) if there == REPOSITORY else ()), str(app), str(dest.at(there)))
     shutil.rmtree(app / ".git" / "logs")
-    for tree in (app, dest.at(there)):
-        give_tree(tree, PRYV)
+    source.give_tree(APP, PRYV)
+    dest.give_tree(there, PRYV)
     return made
 
 
-def plan(record: Record, keys: Keys, backup: Path, product: Product) -> dict[str, Any]:
+def plan(record: Record, keys: Keys, backup: Path, product: Product, on: sample.Terms | None = None) -> dict[str, Any]:
     """Return the plan with its way of installing."""
-    made = REAL_PLAN(record, keys, backup, product)
+    made = REAL_PLAN(record, keys, backup, product, on)
     made["dest"]["install"] = os.environ["INSTALL"]
     if os.environ["INSTALL"] == "git-clone":
         made["dest"]["git"] = {"url": f"file://{REPOSITORY}", "build": [BUILD]}

@@ -48,6 +48,7 @@ class Rehearsal:
     printed: str = ""
     code: int | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    hosts: str = "loopback"
 
     @property
     def worlds(self) -> Path:
@@ -62,7 +63,17 @@ class Rehearsal:
 
     def begin(self, *more: str, features: str = "features/") -> None:
         """Type the command."""
-        where = ("--worlds", str(self.worlds), "--reports", str(self.folder / "reports"), "--scale", "small", *TRANSFER)
+        where = (
+            "--worlds",
+            str(self.worlds),
+            "--reports",
+            str(self.folder / "reports"),
+            "--scale",
+            "small",
+            *TRANSFER,
+            "--hosts",
+            self.hosts,
+        )
         argv = (sys.executable, "-m", "pytest", features, *where, *self.arguments, *more)
         environment = {**os.environ, **self.environment}
         with (self.folder / "printed").open("a", encoding="utf-8") as out:

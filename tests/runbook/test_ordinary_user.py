@@ -111,7 +111,7 @@ class Ordinary(Rehearsal):
 
     def begin(self, *more: str, features: str = "features/") -> None:
         """Type the command as the user."""
-        where = ("--worlds", str(self.worlds), "--reports", str(self.folder / "reports"))
+        where = ("--worlds", str(self.worlds), "--reports", str(self.folder / "reports"), "--hosts", "loopback")
         self.process = self.typed("-m", "pytest", features, *where, *self.arguments, *more)
 
     def processes(self) -> list[int]:

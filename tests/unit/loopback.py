@@ -18,6 +18,7 @@ from harness.plan import load
 
 if TYPE_CHECKING:
     from fixtures.hosts.world import World
+    from fixtures.worlds import World as AnyWorld
     from harness.plan import SshPart
 
 
@@ -49,7 +50,7 @@ def ssh(part: SshPart, line: str, *, stdin: str = "", known_hosts: Path | None =
     return subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=30, check=False)
 
 
-def on(world: World, role: Role, line: str, stdin: str = "") -> str:
+def on(world: AnyWorld, role: Role, line: str, stdin: str = "") -> str:
     """Run a line on a host of a world; it must exit 0. Returns its output."""
     ran = ssh(load(world.plan_path).host(role).ssh, line, stdin=stdin)
     assert ran.returncode == 0, ran.stderr

@@ -1,0 +1,151 @@
+"""Hosts that are containers: the same runbook; what a dead run leaves is continued, what nobody owns is ended, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fixtures import worlds
+from fixtures.containers import engine, labels, leftovers, network
+from fixtures.containers.host import folders_of
+from fixtures.containers.images import Builder
+from fixtures.hosts import records
+from fixtures.hosts.processes import Process, this_process
+from harness.deed import Role
+from tests.engine import NEEDS_ENGINE
+from tests.runbook.applying import AHEAD, BY_DNS, BY_PROXY, IN_RQLITE, RAFT_ADDRESS
+from tests.runbook.rehearsing import Rehearsal
+from tests.unit.loopback import on
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.rehearsal, NEEDS_ENGINE]
+
+CHECKOUT = Path(__file__).parents[2]
+NEVER_HERE = AHEAD | IN_RQLITE | RAFT_ADDRESS
+OPEN_AND_WAIT = """
+import sys, time
+from pathlib import Path
+from fixtures.worlds import open_world
+print(open_world("containers", Path(sys.argv[1]), say=lambda _: None).id, flush=True)
+time.sleep(120)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _image() -> None:
+    """Build the image ahead: on a machine that has none that takes longer than a rehearsal may."""
+    Builder(engine.demand(), lambda _: None).image("host")
+
+
+@pytest.fixture
+def in_containers(tmp_path: Path) -> Iterator[Rehearsal]:
+    """Return a rehearsal on containers; they are ended with the test."""
+    made = Rehearsal(tmp_path, hosts="containers")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder for worlds, which are ended with the test whoever owns them."""
+    root = tmp_path / "here"
+    yield root
+    for folder, record in records.all_worlds(root):
+        records.delete(folder, record)
+    worlds.clean(root)
+
+
+def left_of(root: Path) -> list[str]:
+    """Return what the engine has of a folder's worlds."""
+    api, wanted = engine.demand().api, labels.of_root(root)
+    found = [*api.containers.list(all=True, filters=wanted), *api.networks.list(filters=wanted), *api.volumes.list(filters=wanted)]
+    return [str(each.name) for each in found]
+
+
+def powered(root: Path) -> list[str]:
+    """Return the names of a folder's hosts that run."""
+    running = engine.demand().api.containers.list(filters=labels.of_root(root))
+    return sorted(container.name.rpartition("-")[2] for container in running)
+
+
+def assert_moved(rehearsal: Rehearsal, not_applicable: frozenset[str] | set[str]) -> None:
+    """Assert that everything that applies is green, nothing vacuous, and that the engine has nothing of it any more."""
+    statuses = rehearsal.statuses()
+    assert {name for name, status in statuses.items() if status == "not applicable"} == not_applicable
+    assert rehearsal.came_to() == {"green"}
+    assert [line["step"] for line in rehearsal.lines if line.get("vacuous")] == []
+    assert [line["mark"] for line in rehearsal.lines if line["kind"] == "mark"] == ["T_stop", "T_start", "T_open", "retired"]
+    assert left_of(rehearsal.worlds) == []
+
+
+def test_a_core_that_is_a_unit_is_moved_by_dns_and_nothing_is_left(in_containers: Rehearsal) -> None:
+    in_containers.begin()
+    in_containers.until(lambda: in_containers.begun("The source core is stopped"), "the freeze", within_s=180)
+    groups = [container.id for container in engine.demand().api.containers.list(filters=labels.of_root(in_containers.worlds))]
+    assert in_containers.end() == 0, in_containers.printed[-3000:]
+
+    assert in_containers.printed.startswith("hosts       containers (asked for)\nmaking containers for ")
+    assert_moved(in_containers, NEVER_HERE | BY_PROXY)
+    assert len(groups) == 3
+    assert [path for container in groups for path in folders_of(container)] == []
+
+
+def test_a_run_that_was_killed_is_continued_by_proxy_on_hosts_that_had_no_power(in_containers: Rehearsal) -> None:
+    in_containers.arguments = ("--cutover", "proxy")
+    in_containers.begin()
+    in_containers.until(lambda: in_containers.begun("The data roots arrive unchanged"), "the transfer", within_s=180)
+    in_containers.kill()
+    assert len(powered(in_containers.worlds)) == 3
+    records.power_off(in_containers.world, records.read(in_containers.world))
+    assert powered(in_containers.worlds) == []
+
+    assert in_containers.run() == 0, in_containers.printed[-3000:]
+
+    assert "continuing on the containers of " in in_containers.printed
+    assert_moved(in_containers, NEVER_HERE | BY_DNS)
+
+
+def test_what_a_living_process_owns_is_spared_and_what_a_dead_one_leaves_is_continued_with_its_disks(root: Path) -> None:
+    argv = (sys.executable, "-c", OPEN_AND_WAIT, str(root))
+    with subprocess.Popen(argv, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout
+        theirs = other.stdout.readline().strip()
+        assert worlds.clean(root) == []
+        assert len(powered(root)) == 3
+        other.send_signal(signal.SIGKILL)
+
+    continued = worlds.open_world("containers", root, say=lambda _: None)
+    assert (continued.record.id, continued.fresh, powered(root)) == (theirs, False, ["dest", "dns", "source"])
+
+    on(continued, Role.SOURCE, "systemctl disable --now nginx; touch /root/stays /tmp/gone")
+    continued.power_off()
+    assert powered(root) == []
+    continued.power_on()
+
+    looked = on(continued, Role.SOURCE, "systemctl is-active nginx pryv-core; ls /root/stays /tmp/gone 2>/dev/null; true")
+    assert looked.split() == ["inactive", "active", "/root/stays"]
+    continued.end()
+    assert left_of(root) == []
+
+
+def test_of_worlds_whose_folder_is_gone_only_those_of_this_folder_and_of_dead_makers_are_ended(root: Path) -> None:
+    found, dead = engine.demand(), Process(os.getpid(), 1, "another boot")
+    for name, maker in (("dead", dead), ("living", this_process())):
+        ours = labels.Ours(f"{name}-{os.getpid()}", root, maker)
+        network.create(found, ours)
+        found.api.volumes.create(network.name(ours.world), labels=ours.labels())
+    assert worlds.clean(root.parent) == []
+
+    assert worlds.clean(root) == [f"dead-{os.getpid()}"]
+
+    assert left_of(root) == [network.name(f"living-{os.getpid()}")] * 2
+    leftovers.end(root / "worlds" / f"living-{os.getpid()}")
+    assert left_of(root) == []
