@@ -22,4 +22,10 @@ BY_PROXY = {
     "The dest trusts no other proxy any more",
 }
 # Of the kinds of deploy and ways to install: loopback hosts control their core by commands, and its tree is copied.
-OTHER_KINDS = {"The source's core can be cloned", "The source's unit can be fenced and moved", "The dest has the source's unit"}
+OTHER_KINDS = {
+    "The source's core can be cloned",
+    "The source's app can be fenced and moved",
+    "The dest has the source's app",
+    "The source's unit can be fenced and moved",
+    "The dest has the source's unit",
+}
