@@ -22,6 +22,7 @@ from harness.preflight.units import (
     install_unit,
     nothing_else_starts_it,
     unit_can_be_moved,
+    unit_is_forgotten,
     unit_is_the_same,
     users_of_unit_are_known,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "source_found",
     "tools_are_there",
     "unit_can_be_moved",
+    "unit_is_forgotten",
     "unit_is_the_same",
     "users_of_unit_are_known",
     "versions_are_new_enough",
