@@ -47,6 +47,10 @@ Feature: Nothing is touched before everything is known
     And nothing but its unit starts the source core
     And the dest knows whom the unit runs the core as
 
+  @dokku
+  Scenario: The source's app can be fenced and moved
+    Then both hosts have a Dokku that can fence the app
+
   @git_clone
   Scenario: The source's core can be cloned
     Then the source's tree is a commit that the repository has, and nothing else

@@ -15,6 +15,10 @@ Feature: The dest is ready to receive
     When the source's unit is installed on the dest
     Then the dest's unit is the source's, but for the planned changes
 
+  @dokku
+  Scenario: The dest has the source's app
+    Then the dest's app has the source's image, mounts and variables, but for the planned changes
+
   @rqlite
   Scenario: The dest has the program of the source's platform database
     Then both hosts have the same program for the platform's database

@@ -19,7 +19,7 @@ from harness.control import control
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, Measured, Role
 from harness.errors import LossNotAccepted
-from harness.preflight import forget_unit
+from harness.preflight import forget_unit, unit_is_forgotten
 from harness.resetting import DROP, FILLED
 from harness.roots import data_roots
 from harness.seal import figures, measured_again
@@ -232,5 +232,6 @@ def cleared(plan: Plan, source: Config, dest: Config) -> Reading[list[Check]]:
     return [
         equal("this run's folders on the dest", Witness.FILES, [], [path for path in filled if f"path {path}" in mine], len(paths)),
         equal("this run's database and role on the dest", Witness.SQL, [], left, len(there)),
+        *(yield from unit_is_forgotten(plan, mine)),
         *(yield from door.as_before(plan)),
     ]

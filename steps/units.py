@@ -1,4 +1,4 @@
-"""The unit of systemd that runs the core."""
+"""What runs the core: its unit of systemd, or its app of Dokku."""
 
 from __future__ import annotations
 
@@ -39,3 +39,13 @@ def install(run: Run, plan: Plan) -> Act:
 @then("the dest's unit is the source's, but for the planned changes")
 def the_same(run: Run, plan: Plan) -> None:
     run.look(preflight.unit_is_the_same(plan))
+
+
+@then("both hosts have a Dokku that can fence the app")
+def app_can_be_fenced(run: Run, plan: Plan) -> None:
+    run.look(preflight.app_can_be_fenced(plan))
+
+
+@then("the dest's app has the source's image, mounts and variables, but for the planned changes")
+def same_app(run: Run, plan: Plan) -> None:
+    run.look(preflight.same_app(plan))

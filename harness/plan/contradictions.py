@@ -22,6 +22,7 @@ def contradictions(plan: Plan) -> Iterator[tuple[Where, str]]:
     yield from _when(plan)
     yield from _deploy(plan)
     yield from _git(plan)
+    yield from _apps(plan)
     yield from _hosts(plan)
     yield from _ports(plan)
     yield from _config(plan)
@@ -46,6 +47,11 @@ def _git(plan: Plan) -> Iterator[tuple[Where, str]]:
     given, wanted = plan.dest.git is not None, plan.dest.install == "git-clone"
     if given != wanted:
         yield ("dest", "git"), "is needed for `install: git-clone`" if wanted else "belongs to `install: git-clone`"
+
+
+def _apps(plan: Plan) -> Iterator[tuple[Where, str]]:
+    if plan.core.dokku and plan.dest.install != "none":
+        yield ("dest", "install"), "must be none for `deploy: dokku`: its app is made and deployed there by somebody"
 
 
 def _ports(plan: Plan) -> Iterator[tuple[Where, str]]:

@@ -76,6 +76,7 @@ AppId = Annotated[str, Matching("[A-Za-z0-9][A-Za-z0-9._-]{5,98}", 99, "6 to 99 
 OneLine = Annotated[str, Matching(r".*\S.*", 200, "one line of at most 200 characters, not blank")]
 AbsolutePath = Annotated[str, Matching(FOLDERS, 1024, PATH_MEANS)]
 LocalPath = Annotated[str, Matching(f"~?{FOLDERS}", 1024, f"{PATH_MEANS}; ~/ may begin it")]
+DokkuApp = Annotated[str, Matching("[a-z0-9][a-z0-9.-]*", 63, "the name of a Dokku app: small letters, digits, '.' and '-'")]
 REPOSITORY_MEANS = "the address of a git repository (https://…, ssh://…, git://…, file:///… or user@host:path), without a password"
 RepositoryUrl = Annotated[
     str,

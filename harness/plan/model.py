@@ -19,6 +19,7 @@ from harness.plan.kinds import (
     Argv,
     ConfigKey,
     ConfigValue,
+    DokkuApp,
     Email,
     Folder,
     HostName,
@@ -85,13 +86,20 @@ class SystemdControl(Part):
         return self.unit if self.unit.endswith(".service") else f"{self.unit}.service"
 
 
+class DokkuControl(Part):
+    """Which app of Dokku the core is, on both hosts."""
+
+    app: DokkuApp
+
+
 class CorePart(Part):
     """The core as it is known from outside, and how it is run: `deploy` names the part that says how it is controlled."""
 
     public_url: PublicUrl
-    deploy: Literal["command", "systemd"]
+    deploy: Literal["command", "systemd", "dokku"]
     command: CommandControl | None = None
     systemd: SystemdControl | None = None
+    dokku: DokkuControl | None = None
     user: User
     app_path: Folder
     config_paths: tuple[Folder, ...] = Field(min_length=1, max_length=20)

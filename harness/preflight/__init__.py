@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.preflight.data import backup_is_fresh, core_is_v2, nothing_overwritten, source_found
 from harness.preflight.dest import attributes_are_kept, certificate, locale_is_there, room
+from harness.preflight.dokku import app_can_be_fenced, same_app
 from harness.preflight.git_clone import can_be_cloned
 from harness.preflight.hosts import (
     all_keys_are_pinned,
@@ -21,12 +22,14 @@ from harness.preflight.units import (
     install_unit,
     nothing_else_starts_it,
     unit_can_be_moved,
+    unit_is_forgotten,
     unit_is_the_same,
     users_of_unit_are_known,
 )
 
 __all__ = [
     "all_keys_are_pinned",
+    "app_can_be_fenced",
     "attributes_are_kept",
     "backup_is_fresh",
     "both_units",
@@ -44,10 +47,12 @@ __all__ = [
     "postgresql_fits",
     "room",
     "runs_the_core",
+    "same_app",
     "same_version",
     "source_found",
     "tools_are_there",
     "unit_can_be_moved",
+    "unit_is_forgotten",
     "unit_is_the_same",
     "users_of_unit_are_known",
     "versions_are_new_enough",

@@ -182,6 +182,17 @@ def forget_unit(plan: Plan, mine: set[str]) -> Act:
         yield Command(Role.DEST, ("sh", "-c", FORGET, folder), says="the dest's systemd forgets the unit that was removed")
 
 
+def unit_is_forgotten(plan: Plan, mine: set[str]) -> Reading[list[Check]]:
+    """Look whether the dest's systemd still knows the unit that this run made there; nothing where it made none."""
+    if plan.core.systemd is None or f"path {OWN}/{plan.core.systemd.unit_name}" not in mine:
+        return []
+    argv = ("systemctl", "show", "--property=FragmentPath", "--value", "--", plan.core.systemd.unit_name)
+    known = (yield Ask(Command(Role.DEST, argv))).text
+    expected = f"not {OWN}/{plan.core.systemd.unit_name}"
+    held = known != expected.removeprefix("not ")
+    return [Check("where the dest's systemd has the unit from", Witness.PROCESSES, expected, known or "no unit", held, 1)]
+
+
 def unit_is_the_same(plan: Plan) -> Reading[list[Check]]:
     """Look whether the dest's unit says what the source's does, and starts the core in the same way but for the planned changes."""
     source, dest = yield from both_units(plan)

@@ -45,6 +45,7 @@ TAGS: Mapping[str, Callable[[Plan, Config | None], str]] = {
     "door": lambda plan, _: "" if plan.dest.door else "the plan names no door of the dest (dest.door): strangers are not kept out",
     "git_clone": _git_clone,
     "systemd": _deploy("systemd"),
+    "dokku": _deploy("dokku"),
     "rqlite": _rqlite,
     "raft_address": _raft_address,
 }

@@ -36,7 +36,7 @@ NUMBERED = re.compile(r"^\d\d_")
 PROBLEMS = pytest.StashKey[list[str]]()
 TAGS = frozenset(
     {"gate", "probe", "repeat", "by_dns", "by_proxy", "remote", "multicore", "preseed", "rqlite", "raft_address", "retire", "door"}
-    | {"systemd", "git_clone"}
+    | {"systemd", "dokku", "git_clone"}
 )
 
 

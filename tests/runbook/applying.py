@@ -21,5 +21,8 @@ BY_PROXY = {
     "The public name leads to the dest without the source",
     "The dest trusts no other proxy any more",
 }
-# Of the kinds of deploy and ways to install: loopback hosts control their core by commands, and its tree is copied.
-OTHER_KINDS = {"The source's core can be cloned", "The source's unit can be fenced and moved", "The dest has the source's unit"}
+# Of kinds of deploy and ways to install: loopback hosts control their core by commands, and its tree is copied.
+OF_UNITS = {"The source's unit can be fenced and moved", "The dest has the source's unit"}
+OF_APPS = {"The source's app can be fenced and moved", "The dest has the source's app"}
+CLONED = {"The source's core can be cloned"}
+OTHER_KINDS = OF_UNITS | OF_APPS | CLONED

@@ -159,3 +159,16 @@ def test_no_process_seen_at_all_is_not_a_pass() -> None:
 )
 def test_a_fence_is_in_place_only_when_the_core_is_stopped_too(status: str, code: int, outcome: Outcome) -> None:
     assert looked(service.fence_in_place(plan()), told(status, code)).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("noted", "now", "later"),
+    [(0, 0, 0), (3, 3, 0), (3, 5, 2), (3, 0, 0), (3, 2, 2)],  # a log that is shorter than it was was cut: what it has came since
+)
+def test_starts_of_the_dest_core_are_counted_in_its_log_since_this_run_came_to_it(noted: int, now: int, later: int) -> None:
+    answers = {"sh": f"{service.SIGNS}{noted}", "core": "\n".join(["[master] Platform engine"] * now)}
+
+    def perform(asked: Any) -> CommandResult:  # noqa: ANN401 - any observation
+        return CommandResult(asked.of, 0, answers[asked.of.argv[0]].encode(), b"", 0.0)
+
+    assert drive(service.never_started(plan(), {}, 0), perform)[1].observed == later

@@ -203,6 +203,16 @@ def test_a_unit_that_this_run_made_is_forgotten_and_no_other() -> None:
     assert [deed.argv[3:] for deed in done] == [(f"{FRAGMENT}.d",)]
 
 
+@pytest.mark.parametrize(("known", "outcome"), [("", "held"), (f"/usr/lib/systemd/system/{NAME}", "held"), (FRAGMENT, "not held")])
+def test_a_removed_unit_that_systemd_still_knows_is_told(known: str, outcome: str) -> None:
+    def perform(asked: Any) -> CommandResult:  # noqa: ANN401 - any observation
+        return CommandResult(asked.of, 0, known.encode(), b"", 0.0)
+
+    [check] = drive(preflight.unit_is_forgotten(PLAN, {f"path {FRAGMENT}"}), perform)
+    assert check.outcome == outcome
+    assert drive(preflight.unit_is_forgotten(PLAN, set()), perform) == []
+
+
 # --- what is looked at
 
 
