@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ import pytest
 from harness.recording.plugin import Runbook, is_runbook, register
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.recording.plugin import Opened
 
 ROOT = Path(__file__).parent
@@ -19,8 +22,12 @@ ROOT = Path(__file__).parent
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options of a run."""
     group = parser.getgroup("runbook", "moving a core")
-    group.addoption("--plan", type=Path, help="a plan (migration.yml) of disposable hosts; without it, a rehearsal makes its own")
-    group.addoption("--live", metavar="CHANGE", help="refused in this version: live runs are not built yet")
+    group.addoption("--plan", type=Path, help="the plan (migration.yml); without it, a rehearsal makes its own")
+    group.addoption("--live", metavar="CHANGE", help="move the hosts of the plan; the number must be that of its change")
+    group.addoption("--dry-run", action="store_true", help="look at the hosts of the plan, change nothing, write the plan document")
+    group.addoption(
+        "--approved", type=Path, metavar="FILE", help="the approval of the plan document (else the newest in --reports)"
+    )
     group.addoption("--hosts", choices=("loopback",), default="loopback", help="which rehearsal hosts are made")
     group.addoption("--core-tree", type=Path, metavar="DIR", help="rehearse with a real core: a native checkout, built")
     group.addoption("--node", type=Path, metavar="BIN", help="the node that runs it")
@@ -34,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--reports", type=Path, default=ROOT / "reports", help="where the record goes")
     group.addoption("--fresh", action="store_true", help="rehearse on new hosts, whatever was kept")
     group.addoption("--fault", metavar="NAME", help="rehearse with a declared fault or control (fixtures/faults)")
-    group.addoption("--approve", metavar="GATES", help="gates approved ahead: freeze,cutover,retire")
+    group.addoption("--approve", metavar="GATES", help="approved ahead: freeze,cutover,retire (frozen: window,changed)")
     group.addoption("--ask", action="store_true", help="a rehearsal asks at gates, as a live run does")
     group.addoption("--adopt", choices=("source", "dest"), help="go on with a run from the copy of its journal on a host")
     group.addoption("--waive", action="append", metavar="SCENARIO", help="accept the red facts of a scenario")
@@ -48,7 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the runbook when features are named on the command line."""
     if not is_runbook(config.args):
         return
-    if getattr(config.option, "numprocesses", None):  # pytest-xdist's, where it is installed
+    live = config.option.live or config.option.dry_run
+    if getattr(config.option, "numprocesses", None) and not live:  # pytest-xdist's, where it is installed
         raise pytest.UsageError("a move is one process: scenarios come one after the other (leave out -n)")
     for module in sorted((ROOT / "steps").glob("[a-z]*.py")):
         config.pluginmanager.register(importlib.import_module(f"steps.{module.stem}"), f"steps.{module.stem}")
@@ -76,15 +84,41 @@ def _say(config: pytest.Config, text: str) -> None:
         reporter.flush()
 
 
-def _ask(config: pytest.Config, question: str) -> str:
-    """Ask the person at the terminal."""
+def _asks(config: pytest.Config) -> Callable[[str], str] | None:
+    """Return what asks the person at the terminal, or None where there is none; pytest keeps the terminal from us until then."""
     capture = config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        return input(question)
+
+    def ask(question: str) -> str:
+        capture.suspend(in_=True)
+        try:
+            return input(question)
+        except EOFError:
+            return ""
+        finally:
+            capture.resume()
+
+    capture.suspend(in_=True)
+    try:
+        return ask if sys.stdin.isatty() else None
+    finally:
+        capture.resume()
 
 
 def _open(session: pytest.Session, whole: bool) -> Opened:
+    config = session.config
+    if config.option.live or config.option.dry_run:
+        return _open_live(session, whole=whole)
     from fixtures.rehearsal import open_rehearsal  # noqa: PLC0415 - unit tests and --collect-only need no rehearsal hosts
 
+    return open_rehearsal(config, ROOT, lambda text: _say(config, text), _asks(config), whole=whole)
+
+
+def _open_live(session: pytest.Session, *, whole: bool) -> Opened:
+    from fixtures.faults import proof  # noqa: PLC0415 - as above
+    from harness.live import Terminal, open_dry, open_live  # noqa: PLC0415 - as above
+
     config = session.config
-    return open_rehearsal(config, ROOT, lambda text: _say(config, text), lambda text: _ask(config, text), whole=whole)
+    terminal = Terminal(lambda text: _say(config, text), _asks(config))
+    if config.option.dry_run:
+        return open_dry(session, ROOT, terminal)
+    return open_live(session, ROOT, terminal, proof, whole=whole)

@@ -1,4 +1,4 @@
-"""The commands beside the runbook itself: `python -m harness init`, `python -m harness report DIR`, `python -m harness schema`."""
+"""The commands beside the runbook itself: `python -m harness init`, `… approve DIR`, `… report DIR`, `… schema`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from harness import discovery, report
 from harness.errors import HarnessError
 from harness.plan import schema
+from harness.run.approved import approve, load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_init(
         commands.add_parser("init", help="look at two hosts, change nothing, and write a plan for moving the core that runs there")
     )
+    approving = commands.add_parser("approve", help="approve the plan document of a dry run: writes approval.json beside it")
+    approving.add_argument("folder", type=Path, metavar="DIR", help="the dry run's folder under reports/, with its plan.html")
+    approving.add_argument("--approver", required=True, metavar="NAME", help="who approves; not the operator of the change")
+    approving.set_defaults(does=_approve)
     shape = commands.add_parser("schema", help="print the JSON Schema of the plan, for editors")
     shape.set_defaults(does=_schema, folder=None)
     return parser
@@ -87,6 +92,12 @@ def _init(options: argparse.Namespace) -> str:
 
 def _schema(_: argparse.Namespace) -> str:
     return json.dumps(schema(), indent=2, ensure_ascii=False)
+
+
+def _approve(options: argparse.Namespace) -> str:
+    given = load(approve(options.folder, options.approver))
+    points = [f"  still open: {point}" for point in given.open_points]
+    return "\n".join([f"{given.change} approved by {given.approver}: {given.path}", f"digest {given.document}", *points])
 
 
 def _report(options: argparse.Namespace) -> Path:

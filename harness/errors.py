@@ -15,6 +15,7 @@ HarnessError
 │   └── NotLetBecomeRoot sudo does not make us root without a question
 ├── DeedFailed           a deed was answered with something else than success; carries its result
 ├── TakenOver            another machine goes on with this run: the hosts refuse our deeds
+├── NotKnownYet          a dry run has done nothing, so nobody has this answer
 ├── NotHeld              a fact of a step does not hold (its checks are in the record)
 ├── HalfDone             what an act would make is partly there, and not by this run
 ├── StandingFactBroken   a fact that must hold until a mark does not
@@ -107,6 +108,10 @@ class DeedFailed(HarnessError):
 
 class TakenOver(HarnessError):
     """Another machine goes on with this run, and the hosts refuse our deeds."""
+
+
+class NotKnownYet(HarnessError):
+    """A dry run has done nothing, so nobody has this answer."""
 
 
 class NotHeld(HarnessError):

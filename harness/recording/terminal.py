@@ -140,8 +140,9 @@ class Narrator:
         else:
             self._put(0, title, BOLD)
             self._wrap(0, where)
+        continued = not line.get("fresh") and line.get("continued", True)
         settled = f" ({line['settled']} scenarios settled)" if line.get("settled") else ""
-        self._put(0, f"{'run':12}{one_line(line.get('run', ''))}{'' if line.get('fresh') else f', continued{settled}'}")
+        self._put(0, f"{'run':12}{one_line(line.get('run', ''))}{f', continued{settled}' if continued else ''}")
 
     def _tell_feature(self, line: Line) -> None:
         number = PurePosixPath(str(line.get("file", ""))).name.split("_")[0]
@@ -193,6 +194,16 @@ class Narrator:
         self._intent = str(line.get("id"))
         if ON_A_HOST.match(str(line.get("command") or "")):
             self.reminders.begin(self._intent, deed)
+
+    def _tell_planned(self, line: Line) -> None:
+        """Say what a dry run would do."""
+        if line.get("gate"):
+            self._labelled("gate", f"asks for a yes: {one_line(line['gate'])}", BOLD)
+        elif line.get("depends"):
+            self._labelled("then", f"depends on {one_line(line['depends'])}", DIM)
+        else:
+            took = line.get("expected_s")
+            self._labelled("would", f"{one_line(line.get('deed', ''))}{f' (about {seconds(took)})' if took is not None else ''}")
 
     def _still(self, deed: str, took: float) -> None:
         """Say that a deed is still being done."""

@@ -118,9 +118,9 @@ def _wrapper(definition: Definition) -> Callable[..., None]:
         if definition.keyword == "When":
             later = scenario.steps[scenario.steps.index(at) + 1 :]
             facts = [_fact(request, one) for one in later if one.type == "then"]
-            run.act(_action(request, at, definition), facts)
+            (run.dry or run).act(_action(request, at, definition), facts)
         else:
-            run.fact(_fact(request, at))
+            (run.dry or run).fact(_fact(request, at))
 
     setattr(step, DEFINED, definition)
     return step

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from harness.errors import JournalBroken
 from harness.journal import read
 from harness.report.cucumber import cucumber
+from harness.report.files import write_whole
 from harness.report.html import render
 from harness.report.junit import junit
 
@@ -28,15 +28,6 @@ def write(folder: Path) -> Path:
     if not recorded.lines:
         raise JournalBroken(f"{journal} holds no whole line: there is nothing to report")
     torn = len(recorded.torn)
-    _write(folder / "junit.xml", junit(recorded.lines, torn=torn))
-    _write(folder / "cucumber.json", cucumber(recorded.lines, torn=torn))
-    return _write(folder / "report.html", render(recorded.lines, torn=torn))
-
-
-def _write(path: Path, text: str) -> Path:
-    """Write a file whole or not at all, 0600 from its first byte."""
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    return part.replace(path)
+    write_whole(folder / "junit.xml", junit(recorded.lines, torn=torn))
+    write_whole(folder / "cucumber.json", cucumber(recorded.lines, torn=torn))
+    return write_whole(folder / "report.html", render(recorded.lines, torn=torn))

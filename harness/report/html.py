@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 LONGEST_DEEDS = 5
-SHOWN_BY_NAME = frozenset({"mark", "gate", "fact", "note", "digest", "deviation"})
+SHOWN_BY_NAME = frozenset({"mark", "gate", "fact", "note", "digest", "deviation", "facts"})
 GLYPHS = {
     "green": "✓",
     "held": "✓",
@@ -84,7 +84,7 @@ class Standing:
 def render(lines: Sequence[Line], *, torn: int = 0) -> str:
     """Return the report of a journal's lines (at least one); `torn` counts the bytes of an unfinished last line."""
     record = fold(lines, torn=torn)
-    return _environment().get_template("report.html.j2").render(_told(record))
+    return environment().get_template("report.html.j2").render(_told(record))
 
 
 def _told(record: Record) -> dict[str, Any]:
@@ -115,11 +115,10 @@ def _told(record: Record) -> dict[str, Any]:
     }
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, finalize=_finalize, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(
+def environment() -> Environment:
+    """Return what draws our pages: every value is escaped, and made printable."""
+    made = Environment(loader=FileSystemLoader(HERE), autoescape=True, finalize=_finalize, trim_blocks=True, lstrip_blocks=True)
+    made.filters.update(
         clock=shown.clock,
         day=shown.day,
         duration=shown.seconds,
@@ -131,7 +130,7 @@ def _environment() -> Environment:
         looks_before=looks_before,
         span=span,
     )
-    environment.globals.update(
+    made.globals.update(
         compared=shown.compared,
         anchor=anchor,
         plural=shown.plural,
@@ -139,7 +138,7 @@ def _environment() -> Environment:
         counted=counted,
         broken=summary.broken,
     )
-    return environment
+    return made
 
 
 def _finalize(value: object) -> object:

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from harness.deed import Reading
     from harness.journal import Journal
     from harness.plan import Plan
+    from harness.run.asking import Live
     from harness.run.doing import Doing
+    from harness.run.dry import Dry
 
 T = TypeVar("T")
 OPENED = "T_open"  # made once: the first deed that can bring users counts
@@ -45,6 +47,8 @@ class Run:
     waivers: Mapping[str, Waiver] = field(default_factory=dict)
     loss: Loss | None = None
     asked_ahead: bool = False
+    dry: Dry | None = None
+    live: Live | None = None
     approve: Callable[[str], str] = lambda _: ""
     after_act: Callable[[Scenario], None] = lambda _: None
     after_green: Callable[[Scenario], None] = lambda _: None
@@ -122,6 +126,9 @@ class Run:
 
     def end(self, *, green: bool, cause: str = "") -> None:
         """End the scenario; green, it marks and begins what it is to mark and begin."""
+        if self.dry:
+            self.doing.write("scenario", status=self.dry.status if green else "red", cause=cause or self.dry.cause, seconds=0.0)
+            return
         if green and self._mark_after:
             self.mark(self._mark_after)
         seconds = round(time.monotonic() - self._began, 3)
@@ -139,7 +146,7 @@ class Run:
 
     def fact(self, fact: Fact) -> None:
         """Look at a Given or Then for good; raises NotHeld, or the error that kept it from being looked at."""
-        looked = self._looked(fact, Phase.GIVEN if fact.keyword == "Given" else Phase.AFTER)
+        looked = self.looked(fact, Phase.GIVEN if fact.keyword == "Given" else Phase.AFTER)
         if looked.error:
             raise looked.error
         if looked.outcome is not Outcome.HELD and not self._waived(fact, looked):
@@ -162,7 +169,7 @@ class Run:
         self._mark_after = action.mark_after
         begun_ahead = any(waits == self.doing.scenario.name for waits, _ in self.state.ahead.values())
         if not (self.doing.scenario.always_acts or begun_ahead):
-            before = [self._looked(fact, Phase.BEFORE) for fact in facts]
+            before = [self.looked(fact, Phase.BEFORE) for fact in facts]
             for looked in before:
                 if looked.error:
                     raise looked.error
@@ -238,7 +245,7 @@ class Run:
         found: list[Looked] = together(lambda one: attempted(one.name, lambda: self.read(one.look(self.plan, state))), standing)
         for one, looked in zip(standing, found, strict=True):
             if looked.outcome is not Outcome.HELD:
-                self._write_look(Fact("Given", one.name, lambda: None), Phase.STANDING, looked)
+                self.write_look(Fact("Given", one.name, lambda: None), Phase.STANDING, looked)
         return found
 
     def _look_at_all_standing(self) -> None:
@@ -252,18 +259,19 @@ class Run:
                     f"no longer so: {standing.name} ({looked.cause}); the same command begins again at: {standing.unsettles}"
                 )
 
-    def _looked(self, fact: Fact, phase: Phase) -> Looked:
-        looked = self._attempt(fact)
+    def looked(self, fact: Fact, phase: Phase) -> Looked:
+        """Look at a fact and record it; the last look of a Then may wait."""
+        looked = self.attempt(fact)
         if phase is Phase.AFTER and fact.within_s and looked.outcome in {Outcome.NOT_HELD, Outcome.ABSENT}:
             looked = self._awaited(fact)
-        self._write_look(fact, phase, looked)
+        self.write_look(fact, phase, looked)
         return looked
 
     def _awaited(self, fact: Fact) -> Looked:
         last: list[Looked] = []
 
         def again() -> Looked | None:
-            last[:] = [self._attempt(fact)]
+            last[:] = [self.attempt(fact)]
             return last[0] if last[0].outcome in {Outcome.HELD, Outcome.ERROR} else None
 
         try:
@@ -271,7 +279,8 @@ class Run:
         except TimedOut:
             return last[0]
 
-    def _attempt(self, fact: Fact) -> Looked:
+    def attempt(self, fact: Fact) -> Looked:
+        """Look at a fact once, without recording it."""
         self._checks = []
 
         def look() -> list[Check]:
@@ -280,7 +289,8 @@ class Run:
 
         return attempted(fact.text, look, self._checks)
 
-    def _write_look(self, fact: Fact, phase: Phase, looked: Looked) -> None:
+    def write_look(self, fact: Fact, phase: Phase, looked: Looked) -> None:
+        """Record a look with its checks."""
         for check in looked.checks:
             self.doing.write("check", step=fact.text, phase=phase, **{name: getattr(check, name) for name in CHECK_FIELDS})
         self.doing.write("step", keyword=fact.keyword, step=fact.text, phase=phase, status=looked.outcome, cause=looked.cause)

@@ -12,7 +12,10 @@ from harness.run.values import Loss, Waiver
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-GATES = {50: "freeze", 85: "cutover", 98: "retire"}
+FREEZE, CUTOVER, RETIRE = "freeze", "cutover", "retire"
+GATES = {50: FREEZE, 85: CUTOVER, 98: RETIRE}
+# What a frozen live run asks beside its gates: to go on outside the window, and otherwise than it was approved.
+WINDOW, CHANGED = "window", "changed"
 
 
 def gate_of(number: int, scenario: str) -> str:
@@ -23,9 +26,10 @@ def gate_of(number: int, scenario: str) -> str:
 def approver(given: Sequence[str], *, rehearsal: bool, change: str, ask: Callable[[str], str] | None) -> Callable[[str], str]:
     """Return what answers a gate: who approved it, or nothing.
 
-    `given` are the gates approved ahead. A rehearsal approves its own. Else the person at the terminal types the change number.
+    `given` are the gates approved ahead, and what a frozen run may do otherwise ("window", "changed"). A rehearsal
+    approves its own. Else the person at the terminal types the change number.
     """
-    if unknown := set(given) - set(GATES.values()):
+    if unknown := set(given) - {*GATES.values(), WINDOW, CHANGED}:
         raise Refused(f"no gate is called {', '.join(sorted(unknown))}; there are: {', '.join(GATES.values())}")
 
     def approved_by(gate: str) -> str:

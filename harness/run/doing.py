@@ -35,7 +35,10 @@ SECRET_NAME = re.compile(r"(token|key|secret|password|personal|shared)$", re.IGN
 
 @dataclass
 class Doing:
-    """Does what acts and looks yield, for one run; `stopping` is set by the operator's first Ctrl-C."""
+    """Does what acts and looks yield, for one run; `stopping` is set by the operator's first Ctrl-C.
+
+    `missing` stands for what no act has kept yet.
+    """
 
     journal: Journal
     performer: Performs
@@ -44,6 +47,7 @@ class Doing:
     stopping: bool = False
     kept_too: Callable[[str, bytes], None] | None = None
     let_go: Callable[[Role], None] = lambda _: None
+    missing: Any = None
     _ids: Any = field(default_factory=count)
 
     def write(self, kind: str, **fields: object) -> None:
@@ -110,14 +114,18 @@ class Doing:
     def kept(self, name: str) -> Any:  # noqa: ANN401 - JSON is any
         """Return what an act kept in the private folder, or None; the secrets in it are masked from now on."""
         path = self.private / f"{name}.json"
-        content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        if not path.exists():
+            return self.missing
+        content = json.loads(path.read_text(encoding="utf-8"))
         self.journal.masker.know(*secrets_in(content))
         return content
 
     @cached_property
     def secret_key(self) -> bytes:
         """The key of this run's digests of secrets and pseudonyms; it never leaves the private folder."""
-        kept = self.kept("key") or self._keep("key", {"key": secrets.token_hex(32)})
+        kept = self.kept("key")
+        if kept is self.missing:
+            kept = self._keep("key", {"key": secrets.token_hex(32)})
         return bytes.fromhex(kept["key"])
 
     def pseudonym(self, text: str) -> str:

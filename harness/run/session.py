@@ -8,15 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
-
 from harness.configuration import effective
 from harness.deed import Role
 from harness.errors import HarnessError, Refused, Stuck
-from harness.host import Host
-from harness.journal import Journal, read
+from harness.journal import read
 from harness.people import known_people
-from harness.plan import SecretReference
 from harness.run import Run
 from harness.run.adopting import adopt
 from harness.run.clients import begin_again, carry_over
@@ -25,17 +21,18 @@ from harness.run.endings import RETIRE_PENDING, ROLLED_BACK, STATUSES, closes, d
 from harness.run.fold import fold, unfinished_intents
 from harness.run.folder import RunFolder, folders, this_process
 from harness.run.mending import mend
-from harness.run.performing import Performer
+from harness.run.opening import open_journal, reach, write_facts, write_run
 from harness.run.telling import state_block
-from harness.transport.ssh import Ssh, secret_variables, settled
+from harness.transport.ssh import settled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from harness.deed import Secret
     from harness.journal import Line
     from harness.plan import Plan
+    from harness.run.asking import Live
+    from harness.run.performing import Performer
     from harness.run.values import Loss, Waiver
 
 
@@ -43,7 +40,8 @@ if TYPE_CHECKING:
 class Setting:
     """What a run is told from outside: where records go, what kind of hosts these are, and how the command is typed again.
 
-    `faults` is the matrix of the last rehearsal with faults, as the report draws it.
+    `faults` is the matrix of the last rehearsal with faults, as the report draws it. Of a live run, `approval` is what was
+    approved and by whom, `follows` the rehearsal that it follows, and `live` what it looks at before it goes on.
     """
 
     reports: Path
@@ -60,6 +58,9 @@ class Setting:
     loss: Loss | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
     faults: Sequence[Mapping[str, object]] = ()
+    approval: Mapping[str, str] = field(default_factory=dict)
+    follows: Mapping[str, str] = field(default_factory=dict)
+    live: Callable[[Run], Live] | None = None
 
 
 @dataclass
@@ -111,17 +112,14 @@ def code_digest(root: Path) -> str:
     return digest_of([path for folder in ("harness", "steps") for path in (root / folder).rglob("*.py")])
 
 
-def begin(plan: Plan, setting: Setting, listener: Callable[[Line], None]) -> Session:
+def begin(plan: Plan, setting: Setting, listener: Callable[[Line], None], performer: Performer | None = None) -> Session:
     """Open the record, reach both hosts, take their locks, wait for what a killed run left at work, mend what has changed.
 
     Raises Unreachable, LockHeld or PlanError; the locks taken so far are given back.
     """
     plan = settled(plan)
-    hosts = {
-        role: Host(role, plan.host(role).ssh, Ssh(role, plan.host(role).ssh, secret_variables(plan)), plan.run_folder)
-        for role in Role
-    }
-    performer = Performer(plan, hosts, setting.prompt)
+    performer = performer or reach(plan, setting.prompt)
+    hosts = performer.hosts
     locks: list[tuple[RunFolder, int]] = []
     try:
         if setting.adopt:
@@ -131,7 +129,7 @@ def begin(plan: Plan, setting: Setting, listener: Callable[[Line], None]) -> Ses
         for one in folders(hosts, this_process(plan, folder.name)):
             number = one.take(adopt=setting.adopt is not None)
             locks += [(one, number)]
-        journal = _journal(plan, folder, listener)
+        journal = open_journal(plan, folder, listener)
     except BaseException as error:
         _give_back(locks, performer)
         _say_if_frozen(setting, plan, error)
@@ -139,10 +137,11 @@ def begin(plan: Plan, setting: Setting, listener: Callable[[Line], None]) -> Ses
     doing = Doing(journal, performer, folder / "private")
     fresh = setting.fresh and not journal.lines
     run = Run(plan, doing, setting.rehearsal, fresh, waivers=setting.waivers, approve=setting.approve, loss=setting.loss)
+    run.live = setting.live(run) if setting.live else None
     if setting.going_back:
         run.standing = tuple(fact for fact in run.standing if fact.on_the_way_back)
     session = Session(run, performer, setting, locks)
-    _write_run(run, setting, folder.name)
+    write_run(run, setting, folder.name, "rehearsal" if setting.rehearsal else "live")
     try:
         _take_up(session)
     except BaseException as error:
@@ -165,45 +164,6 @@ def _say_if_frozen(setting: Setting, plan: Plan, error: BaseException) -> None:
         raise Stuck(f"{error}\nsource  frozen since {since}\nnext    mend the cause, then type again: {setting.command}") from error
 
 
-def _journal(plan: Plan, folder: Path, listener: Callable[[Line], None]) -> Journal:
-    journal = Journal(folder / "journal.jsonl", listeners=[listener])
-    journal.masker.know(*(secret.value for secret in secrets_of(plan)))
-    journal.open()
-    return journal
-
-
-def secrets_of(part: BaseModel) -> Iterator[Secret]:
-    """Yield every secret that a plan refers to; raises PlanError for one that is not there."""
-    for _, value in part:
-        if isinstance(value, SecretReference):
-            yield value.read()
-        elif isinstance(value, BaseModel):
-            yield from secrets_of(value)
-
-
-def _write_run(run: Run, setting: Setting, name: str) -> None:
-    change = run.plan.change
-    state = run.state
-    run.journal.append(
-        "run",
-        run=name,
-        change=change.id,
-        title=change.title,
-        operator=change.operator,
-        approver=change.approver,
-        mode="rehearsal" if setting.rehearsal else "live",
-        hosts=setting.hosts,
-        core=setting.core,
-        fresh=run.fresh,
-        command=setting.command,
-        digests=setting.digests,
-        window=change.window.model_dump(mode="json") if change.window else None,
-        faults=list(setting.faults),
-        expected_downtime_s=change.expected_downtime_s,
-        settled=len(state.green) if state.frozen else 0,
-    )
-
-
 def _take_up(session: Session) -> None:
     run = session.run
     for lost in unfinished_intents(run.journal.lines):
@@ -219,6 +179,8 @@ def _take_up(session: Session) -> None:
         run.deviation(what, "given with the command (--accept-loss)", approver=run.loss.approver)
     if source := run.read(effective(run.plan, Role.SOURCE)):
         run.read(known_people(run.plan, source))
+        if not (run.state.frozen or session.setting.going_back):
+            write_facts(run, source)
     carry_over(run)
     mend(run, going_back=session.setting.going_back)
     begin_again(run)

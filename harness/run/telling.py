@@ -11,6 +11,7 @@ from harness.deed import Ask, Role
 from harness.errors import HarnessError
 from harness.journal import read
 from harness.run.endings import BACK, GREEN, RETIRE_PENDING, ROLLED_BACK
+from harness.run.endings import STOPPED as STOPPED_FOR_A_YES
 from harness.run.fold import key
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def _next(state: State, command: str, code: int) -> list[str]:
         return []
     if code == RETIRE_PENDING:
         return [f"next    once the source has drained: {command} --approve retire"]
-    lines = [f"next    mend the cause, then type again: {command}"]
+    first = "with a yes (at a terminal, or ahead: --approve)" if code == STOPPED_FOR_A_YES else "mend the cause, then"
+    lines = [f"next    {first} type again: {command}"]
     if state.numbers and not state.going_back and not state.retired:
         lines.append(f"or      give up: {_back(command)}")
     return lines
