@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ import pytest
 from harness.recording.plugin import Runbook, is_runbook, register
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.recording.plugin import Opened
 
 ROOT = Path(__file__).parent
@@ -84,11 +87,24 @@ def _say(config: pytest.Config, text: str) -> None:
         reporter.flush()
 
 
-def _ask(config: pytest.Config, question: str) -> str:
-    """Ask the person at the terminal."""
+def _asks(config: pytest.Config) -> Callable[[str], str] | None:
+    """Return what asks the person at the terminal, or None where there is none; pytest keeps the terminal from us until then."""
     capture = config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        return input(question)
+
+    def ask(question: str) -> str:
+        capture.suspend(in_=True)
+        try:
+            return input(question)
+        except EOFError:
+            return ""
+        finally:
+            capture.resume()
+
+    capture.suspend(in_=True)
+    try:
+        return ask if sys.stdin.isatty() else None
+    finally:
+        capture.resume()
 
 
 def _open(session: pytest.Session, whole: bool) -> Opened:
@@ -97,7 +113,7 @@ def _open(session: pytest.Session, whole: bool) -> Opened:
         return _open_live(session, whole=whole)
     from fixtures.rehearsal import open_rehearsal  # noqa: PLC0415 - unit tests and --collect-only need no rehearsal hosts
 
-    return open_rehearsal(config, ROOT, lambda text: _say(config, text), lambda text: _ask(config, text), whole=whole)
+    return open_rehearsal(config, ROOT, lambda text: _say(config, text), _asks(config), whole=whole)
 
 
 def _open_live(session: pytest.Session, *, whole: bool) -> Opened:
@@ -105,7 +121,7 @@ def _open_live(session: pytest.Session, *, whole: bool) -> Opened:
     from harness.live import Terminal, open_dry, open_live  # noqa: PLC0415 - as above
 
     config = session.config
-    terminal = Terminal(lambda text: _say(config, text), lambda text: _ask(config, text))
+    terminal = Terminal(lambda text: _say(config, text), _asks(config))
     if config.option.dry_run:
         return open_dry(session, ROOT, terminal)
     return open_live(session, ROOT, terminal, proof, whole=whole)

@@ -1,4 +1,4 @@
-"""The commands beside the runbook: `python -m harness init`, `… report DIR`, `… approve DIR --approver NAME`, `… schema`."""
+"""The commands beside the runbook itself: `python -m harness init`, `… approve DIR`, `… report DIR`, `… schema`."""
 
 from __future__ import annotations
 

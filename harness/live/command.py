@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -52,15 +51,10 @@ NOT_PART_OF_IT = frozenset({"--approve"})
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """How an operator is told and asked: `say` prints a line, `ask` asks a question where somebody sits at a terminal."""
+    """How an operator is told and asked: `say` prints a line, `ask` asks a question; None where nobody sits at a terminal."""
 
     say: Callable[[str], None]
-    ask: Callable[[str], str]
-
-    @property
-    def prompt(self) -> Callable[[str], str] | None:
-        """What asks, where there is a terminal."""
-        return self.ask if sys.stdin.isatty() else None
+    ask: Callable[[str], str] | None
 
     @property
     def width(self) -> int:

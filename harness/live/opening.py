@@ -30,6 +30,7 @@ from harness.run.fold import State, fold
 from harness.run.opening import reach
 from harness.run.session import Session, Setting, begin, code_digest, digest_of, end_deeds, finish
 from harness.stated import facts, total
+from harness.transport.ssh import settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -84,7 +85,7 @@ def open_live(
     demand_number(asked.plan, option.live)
     demand_whole(session, root, *BY_NAME)
     state = newest_state(asked.reports, asked.plan.change.id)
-    performer = reach(asked.plan, terminal.prompt)
+    performer = reach(asked.plan, terminal.ask)
     try:
         if not (asked.going_back or option.adopt or (state and state.frozen)):
             demand_as_approved(asked, performer)
@@ -105,7 +106,7 @@ def open_live(
 
 def _asked(option: object, root: Path, faults: Callable[[Path, str], Sequence[Mapping[str, object]]], *, going_back: bool) -> Asked:
     told = vars(option)
-    plan, reports = load(told["plan"]), told["reports"].absolute()
+    plan, reports = settled(load(told["plan"])), told["reports"].absolute()
     digests = digests_of(root, told["plan"])
     approval = load_approval(told["approved"]) if told["approved"] else newest(reports, plan.change.id)
     if approval and approval.change != plan.change.id:
@@ -169,9 +170,9 @@ def _setting(option: object, asked: Asked, terminal: Terminal) -> Setting:
         rehearsal=False,
         fresh=False,
         command=typed_again(sys.argv[1:]),
-        approve=approver(given, rehearsal=False, change=plan.change.id, ask=terminal.prompt),
+        approve=approver(given, rehearsal=False, change=plan.change.id, ask=terminal.ask),
         waivers=waivers(told["waive"] or [], told["reason"] or "", told["approver"] or "", told["until"] or ""),
-        prompt=terminal.prompt,
+        prompt=terminal.ask,
         going_back=asked.going_back,
         loss=accepted_loss(told["accept_loss"], told["approver"] or ""),
         adopt=Role(told["adopt"]) if told["adopt"] else None,

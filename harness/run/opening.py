@@ -13,7 +13,7 @@ from harness.journal import Journal
 from harness.plan import SecretReference
 from harness.run.performing import Performer
 from harness.stated import facts
-from harness.transport.ssh import Ssh, secret_variables, settled
+from harness.transport.ssh import Ssh, secret_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 
 def reach(plan: Plan, prompt: Callable[[str], str] | None = None) -> Performer:
-    """Return what reaches both hosts, when first used; its plan says what the ssh_config adds. Raises PlanError."""
-    plan = settled(plan)
+    """Return what reaches both hosts, when first used."""
     hosts = {
         role: Host(role, plan.host(role).ssh, Ssh(role, plan.host(role).ssh, secret_variables(plan)), plan.run_folder)
         for role in Role

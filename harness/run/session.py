@@ -23,6 +23,7 @@ from harness.run.folder import RunFolder, folders, this_process
 from harness.run.mending import mend
 from harness.run.opening import open_journal, reach, write_facts, write_run
 from harness.run.telling import state_block
+from harness.transport.ssh import settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -116,8 +117,9 @@ def begin(plan: Plan, setting: Setting, listener: Callable[[Line], None], perfor
 
     Raises Unreachable, LockHeld or PlanError; the locks taken so far are given back.
     """
+    plan = settled(plan)
     performer = performer or reach(plan, setting.prompt)
-    plan, hosts = performer.plan, performer.hosts
+    hosts = performer.hosts
     locks: list[tuple[RunFolder, int]] = []
     try:
         if setting.adopt:
