@@ -27,6 +27,7 @@ from harness.run.estimating import expected, newest_rehearsal, of_freeze
 from harness.run.opening import open_journal, reach, write_facts, write_run
 from harness.run.session import Setting
 from harness.run.telling import state_block
+from harness.transport.ssh import settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,7 @@ def open_dry(session: pytest.Session, root: Path, terminal: Terminal) -> Opened:
     option = session.config.option
     if not option.plan:
         raise Refused("--dry-run needs --plan FILE: it looks at the hosts of a plan")
-    plan, reports = load(option.plan), option.reports.absolute()
+    plan, reports = settled(load(option.plan)), option.reports.absolute()
     demand_number(plan, option.live)
     demand_whole(session, root)
     state = newest_state(reports, plan.change.id)

@@ -30,6 +30,7 @@ from harness.run.fold import State, fold
 from harness.run.opening import reach
 from harness.run.session import Session, Setting, begin, code_digest, digest_of, end_deeds, finish
 from harness.stated import facts, total
+from harness.transport.ssh import settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -105,7 +106,7 @@ def open_live(
 
 def _asked(option: object, root: Path, faults: Callable[[Path, str], Sequence[Mapping[str, object]]], *, going_back: bool) -> Asked:
     told = vars(option)
-    plan, reports = load(told["plan"]), told["reports"].absolute()
+    plan, reports = settled(load(told["plan"])), told["reports"].absolute()
     digests = digests_of(root, told["plan"])
     approval = load_approval(told["approved"]) if told["approved"] else newest(reports, plan.change.id)
     if approval and approval.change != plan.change.id:
