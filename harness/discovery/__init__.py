@@ -56,7 +56,8 @@ def way(typed: str, wanted: Wanted) -> dict[str, Any]:
     """Return the part `ssh` of a host from user@host:port or a name of the ssh_config; raises Refused for what is neither."""
     extra = {"known_hosts": wanted.known_hosts, "config_file": wanted.ssh_config, "identity_file": wanted.identity_file}
     own = {key: of for key, of in extra.items() if of}
-    jump = {"jump": _endpoint(wanted.jump)} if wanted.jump else {}
+    key = {"identity_file": wanted.identity_file} if wanted.identity_file else {}
+    jump = {"jump": {**_endpoint(wanted.jump), **key}} if wanted.jump else {}
     return {**_endpoint(typed), **own, **jump}
 
 

@@ -159,7 +159,7 @@ class Ssh:
         began = time.monotonic()
         completed = self._local((*self._argv(), line), input, timeout_s, line)
         if completed.returncode == SSH_FAILED:
-            raise failure(self.who, f"running {line[:200]}", completed.stderr)
+            raise self._failure(f"running {line[:200]}", completed.stderr)
         return Completed(completed.returncode, completed.stdout, completed.stderr, time.monotonic() - began)
 
     def _local(self, argv: tuple[str, ...], data: bytes, timeout_s: float, line: str) -> subprocess.CompletedProcess[bytes]:
@@ -178,6 +178,14 @@ class Ssh:
             raise Unreachable(self.who, f"running {line[:200]}", f"no answer in {timeout_s:g} s") from error
         except FileNotFoundError as error:
             raise Unreachable(self.who, "starting ssh", "OpenSSH's client is not installed here") from error
+
+    def _failure(self, doing: str, err: bytes) -> Unreachable:
+        """Return the error for ssh's own failure. A jump host's words are asked for: a shared connection hides them."""
+        if {"proxyjump", "proxycommand"} & set(as_configured(self.part)):
+            alone = ("ssh", "-o", "ControlPath=none", *self._options, "--", self.part.host, "true")
+            asked = self._local(alone, b"", 4 * CONNECT_TIMEOUT_S, doing)
+            err = asked.stderr if asked.returncode == SSH_FAILED else err
+        return failure(self.who, doing, err)
 
     def stream(self, line: str) -> Iterator[bytes]:
         """Yield the lines of a command's output as they come; see Transport."""
@@ -198,7 +206,7 @@ class Ssh:
                 code = process.wait(CONNECT_TIMEOUT_S)
             errors.seek(0)
             if code == SSH_FAILED:
-                raise failure(self.who, f"reading {line[:200]}", errors.read())
+                raise self._failure(f"reading {line[:200]}", errors.read())
             if code:
                 raise DeedFailed(f"{self.who}: exit {code} from {line[:200]}: {told(errors.read())[:500]}")
 
