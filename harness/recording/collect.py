@@ -22,6 +22,7 @@ from pytest_bdd.scenario import (
 )
 from pytest_bdd.steps import step_function_context_registry
 
+from harness.recording import applicable
 from harness.recording.words import ARGUMENTS, FIXTURES, definition_of
 from harness.run.values import Scenario
 
@@ -34,10 +35,7 @@ if TYPE_CHECKING:
 
 NUMBERED = re.compile(r"^\d\d_")
 PROBLEMS = pytest.StashKey[list[str]]()
-TAGS = frozenset(
-    {"gate", "probe", "repeat", "by_dns", "by_proxy", "remote", "multicore", "preseed", "rqlite", "raft_address", "retire", "door"}
-    | {"systemd", "dokku", "git_clone"}
-)
+TAGS = frozenset({"gate", "probe", "repeat", "remote", "retire", *applicable.TAGS})
 
 
 class FeatureFile(pytest.Module):
