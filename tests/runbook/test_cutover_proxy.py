@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fixtures.hosts.servers import SITE
+from fixtures.hosts.doors import SITE
 from harness.deed import Role
 from tests.runbook.applying import AHEAD, BY_DNS, IN_RQLITE, OTHER_KINDS, RAFT_ADDRESS
 from tests.runbook.rehearsing import on

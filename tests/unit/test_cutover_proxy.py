@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trustme import CA
 
-from fixtures.hosts.servers import INSTALLED_CONF, SITE_CONF
+from fixtures.hosts.doors import INSTALLED_CONF, SITE_CONF
 from harness.check import Check, Outcome
 from harness.configuration.values import Config
 from harness.cutover import nginx, proxy
