@@ -34,7 +34,7 @@ prove-kill: setup ## kill a rehearsal at every point in turn: the same command m
 prove-back: setup ## roll back a rehearsal from every phase before users are on the dest (about four minutes)
 	ALL_POINTS=1 $(PYTHON) -m pytest tests/runbook/test_rollback.py $(ARGS)
 
-bench: setup ## measure rehearsals, how long users wait, fingerprints and manifests: writes docs/benchmarks.md (about 20 minutes, on a quiet machine)
+bench: setup ## measure rehearsals, how long users wait, fingerprints and manifests: writes docs/benchmarks.md (about 25 minutes, on a quiet machine)
 	$(PYTHON) -m tests.bench --write docs/benchmarks.md $(ARGS)
 
 clean: ## end the rehearsal hosts that were kept, and delete them

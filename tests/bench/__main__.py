@@ -1,5 +1,6 @@
-"""Measure: `python -m tests.bench [--only rehearsal|frozen|fingerprint|manifest] [--quick] [--write FILE]`, in 20 minutes.
+"""Measure: `python -m tests.bench [--only SECTION] [--quick] [--write FILE]`, in about 25 minutes.
 
+SECTION is rehearsal, containers, frozen, fingerprint or manifest.
 Figures of one measurement are taken in turn on one machine, so their ratios say more than their seconds. --quick takes a tenth of
 the data, to see whether the programs work. --write puts all into FILE, as docs/benchmarks.md has it.
 """
@@ -12,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench import fingerprints, frozen, manifests, rehearsals
+from tests.bench import containers, fingerprints, frozen, manifests, rehearsals
 from tests.bench.telling import Section, markdown
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def sections(only: str | None, *, quick: bool) -> Iterator[Section]:
     part = 10 if quick else 1
     if only in {None, "rehearsal"}:
         yield rehearsals.measured(("1", "2") if quick else ("1", "20"), 1 if quick else 3)
+    if only in {None, "containers"}:
+        yield containers.measured(1 if quick else 3)
     if only in {None, "frozen"}:
         yield from (frozen.measured(times) for times in ((1,) if quick else (1, 10)))
     if only in {None, "fingerprint"}:
@@ -41,7 +44,7 @@ def sections(only: str | None, *, quick: bool) -> Iterator[Section]:
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
-    parser.add_argument("--only", choices=("rehearsal", "frozen", "fingerprint", "manifest"))
+    parser.add_argument("--only", choices=("rehearsal", "containers", "frozen", "fingerprint", "manifest"))
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--write", type=Path, metavar="FILE")
     asked = parser.parse_args()
