@@ -168,6 +168,9 @@ def test_a_service_becomes_a_unit_that_a_boot_starts_where_it_is_enabled(tmp_pat
         "KillSignal=SIGTERM",
     }
     assert {path for path in disk.owners or {} if ".wants/" in path} == {f"{units.WANTED}/named-primary.service"}
+    units.lay_firewall(disk, 4001, 4002)
+    firewall = disk.at("/etc/systemd/system/firewall.service").read_text(encoding="ascii")
+    assert "-A INPUT ! -i lo -p tcp -m multiport --dports 4001,4002 -j REJECT" in firewall
     core = disk.at("/etc/systemd/system/pryv-core.service").read_text(encoding="ascii")
     assert "TimeoutStopSec=7\n" in core
     assert "AmbientCapabilities" not in core
