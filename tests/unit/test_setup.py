@@ -15,8 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.hosts.spaces import rooted
+from tests.engine import NOW
+
 ROOT = Path(__file__).parents[2]
-TOOLS = ("Makefile", "tools/setup", "tools/packages", "tools/lock")
+TOOLS = ("Makefile", "tools/setup", "tools/packages", "tools/lock", "tools/with-engine")
 MADE = "set-up: installing the Python packages of requirements.lock into .venv"
 
 
@@ -140,3 +143,34 @@ def test_the_lock_holds_every_dependency_with_hashes_and_names_no_index() -> Non
     assert names - pinned.keys() == set()
     assert len(pinned) == len(re.findall(r"^[a-z]", lock, re.MULTILINE))
     assert re.findall(r"://|--(?:extra-)?index|--find-links|--trusted-host", lock) == []
+
+
+def test_a_command_is_run_with_an_engine_that_answers_and_its_exit_code_is_told() -> None:
+    if why := NOW:
+        pytest.skip(why)
+
+    done = run(ROOT, "tools/with-engine", "sh", "-c", "docker version --format '{{.Server.Os}}'; exit 7")
+
+    assert (done.returncode, done.stdout, done.stderr) == (7, "linux\n", "")
+
+
+def test_without_an_engine_that_answers_only_root_starts_one(tree: Path) -> None:
+    tree.chmod(0o755)
+    user = ("bwrap", "--unshare-user", "--uid", "1000", "--dev-bind", "/", "/", "--tmpfs", "/run")
+
+    done = run(tree, *user, "tools/with-engine", "true", DOCKER_HOST="unix:///nowhere.sock")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "engine: no Docker engine answers, and only root may start one\n"
+
+
+@pytest.mark.skipif(not (rooted() and shutil.which("dockerd")), reason="an engine is started by root, where one is installed")
+def test_an_engine_that_was_started_for_a_command_ends_after_it(tree: Path) -> None:
+    own = "ip link set lo up; for at in /run /var/log /var/lib/docker; do mkdir -p $at; mount -t tmpfs tmpfs $at; done"
+    typed = "tools/with-engine sh -c 'docker version --format {{.Server.Os}}; exit 7'; code=$?; pgrep -x dockerd; exit $code"
+    apart = ("unshare", "--mount", "--propagation", "private", "--net", "--pid", "--fork", "--mount-proc")
+
+    done = run(tree, *apart, "sh", "-c", f"{own}; {typed}", DOCKER_HOST="unix:///run/docker.sock")
+
+    assert (done.returncode, done.stdout) == (7, "linux\n"), done.stderr
+    assert re.fullmatch(r"engine: started one \(\S+\), for this command\n", done.stderr)
