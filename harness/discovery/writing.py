@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FILL_IN = "# FILL IN:"
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-INSTALLS = {"docker": "copy-image", "dokku": "copy-image"}
+INSTALLS = {"docker": "copy-image", "dokku": "none"}
 COMMANDS = {
     "start": "starts the core",
     "stop": "stops it",

@@ -80,6 +80,14 @@ def unit_can_be_moved(plan: Plan) -> Reading[list[Check]]:
             "what systemd says of the source's unit", Witness.PROCESSES, expected, said, held, len(said), len(said), remedy=remedy
         ),
         equal(
+            "user that the unit runs the core as",
+            Witness.FILES,
+            plan.core.user,
+            unit.value("User") or "root",
+            why="whose the core's files and processes are is told by it",
+            remedy="name it in the plan: core.user",
+        ),
+        equal(
             "planned changes that stand in the unit's command, or in its environment files among the config",
             Witness.FILES,
             [],

@@ -255,7 +255,7 @@ def test_the_same_unit_is_told_from_another() -> None:
 def test_a_unit_that_systemd_has_not_read_or_that_a_boot_cannot_start_is_red(said: dict[str, str], *, held: bool) -> None:
     checks = drive(preflight.unit_can_be_moved(PLAN), answering(host(ON_SOURCE, **said), host({})))
 
-    assert [check.held for check in checks] == [held, True]
+    assert [check.held for check in checks] == [held, True, True]
 
 
 def test_a_planned_change_in_a_units_command_or_in_a_file_among_the_config_is_red() -> None:
@@ -264,7 +264,15 @@ def test_a_planned_change_in_a_units_command_or_in_a_file_among_the_config_is_re
 
     for files in (command, file):
         checks = drive(preflight.unit_can_be_moved(PLAN), answering(host(files), host({})))
-        assert (checks[1].observed, checks[1].held) == (["core.ip"], False)
+        assert (checks[2].observed, checks[2].held) == (["core.ip"], False)
+
+
+@pytest.mark.parametrize(("said", "observed"), [("User=pryv", "pryv"), ("User=", "root"), ("User=node", "node")])
+def test_a_unit_of_another_user_than_the_plans_is_red(said: str, observed: str) -> None:
+    files = {**ON_SOURCE, DROP_IN: f"[Service]\n{said}\n"}
+    check = drive(preflight.unit_can_be_moved(PLAN), answering(host(files), host({})))[1]
+
+    assert (check.observed, check.held) == (observed, observed == "pryv")
 
 
 def test_what_starts_the_core_beside_its_unit_is_told() -> None:
