@@ -32,7 +32,6 @@ REFUSED: Mapping[str, str] = {
     "deselect": "--deselect leaves scenarios out",
     "ignore": "--ignore leaves features out",
     "ignore_glob": "--ignore-glob leaves features out",
-    "numprocesses": "-n runs scenarios side by side",
     "reruns": "--reruns does scenarios again",
     "setuponly": "--setup-only does nothing and looks like a run",
     "setupplan": "--setup-plan does nothing and looks like a run",

@@ -40,7 +40,7 @@ class Unknown:
         self._ask()
 
     __getitem__ = __contains__ = __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __lt__ = __gt__ = _ask
-    __str__ = __format__ = __int__ = __float__ = __hash__ = _ask
+    __call__ = __str__ = __format__ = __int__ = __float__ = __hash__ = _ask
 
 
 @dataclass
