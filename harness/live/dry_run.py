@@ -101,8 +101,15 @@ def _begin(plan: Plan, performer: Performer, reports: Path, narrator: Narrator, 
     rehearsed = newest_rehearsal(reports)
     estimate = of_freeze(rehearsed, to_move(run))
     run.journal.append("estimate", seconds=estimate.seconds, text=estimate.said)
-    run.dry = Dry(run, _expects(rehearsed, to_move(run)))
+    run.dry = Dry(run, _expects(rehearsed, to_move(run)), _words(run))
     return run
+
+
+def _words(run: Run) -> dict[str, int]:
+    """Return how many bytes deeds move, by a word of their commands: rsync is given a data root so, a dump is called so."""
+    sizes: dict[str, int] = next((line["facts"]["sizes"] for line in run.journal.lines if line["kind"] == "facts"), {})
+    called = {f" {name}/ " if name.startswith("/") else f"-{name.split()[-1]}.dump": name for name in sizes}
+    return {word: sizes[name] for word, name in called.items()}
 
 
 def _expects(rehearsed: Rehearsed | None, now: int) -> Callable[[str, int], float | None]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.journal import read
-from harness.run.endings import STATUSES, is_closed, verdict
+from harness.run.endings import closed_green
 from harness.run.fold import fold, key
 from harness.shown import seconds, size
 from harness.stated import total
@@ -51,11 +51,7 @@ class Rehearsed:
 
 def newest_rehearsal(reports: Path) -> Rehearsed | None:
     """Return the newest rehearsal that was closed green, or None."""
-    closed = [path for path in reports.glob("*-r*") if is_closed(path) and verdict(path)["status"] == STATUSES[0]]
-    for path in sorted(closed, key=lambda path: path.stat().st_mtime, reverse=True):
-        if found := _rehearsed(path):
-            return found
-    return None
+    return next((found for path in closed_green(reports) if (found := _rehearsed(path))), None)
 
 
 def _rehearsed(folder: Path) -> Rehearsed | None:

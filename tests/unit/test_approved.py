@@ -15,6 +15,7 @@ from harness.configuration import Config
 from harness.deed import Ask, Command, CommandResult
 from harness.errors import JournalBroken, Refused
 from harness.journal import Journal
+from harness.live.opening import find_approval
 from harness.run.approved import approve, changed, document_digest, load, new_plan_folder, newest, plan_folders
 from harness.run.driving import drive
 from harness.run.estimating import Rehearsed, expected, newest_rehearsal, of_freeze
@@ -117,6 +118,19 @@ def test_what_is_no_approval_is_refused(tmp_path: Path, text: str) -> None:
 
     with pytest.raises(Refused, match=r"cannot be read|is no approval"):
         load(tmp_path / "approval.json")
+
+
+def test_an_approval_is_demanded_of_a_run_that_begins_and_locks_out_none_that_goes_on(tmp_path: Path) -> None:
+    given = approve(dry_run(tmp_path / "2026-12-01-CHG1-plan1"), "Anna")
+
+    found = find_approval("CHG1", tmp_path, None, demanded=True)
+    assert found == find_approval("CHG1", tmp_path / "elsewhere", given, demanded=True) == load(given)
+    with pytest.raises(Refused, match="is that of CHG1, the plan that of CHG2"):
+        find_approval("CHG2", tmp_path, given, demanded=True)
+    given.write_text("{")
+    with pytest.raises(Refused, match="cannot be read"):
+        find_approval("CHG1", tmp_path, None, demanded=True)
+    assert find_approval("CHG1", tmp_path, None, demanded=False) is None
 
 
 def test_the_newest_approval_of_the_change_counts_and_not_of_another(tmp_path: Path) -> None:
@@ -247,6 +261,9 @@ def test_the_rehearsal_that_counts_is_the_newest_that_is_green(tmp_path: Path) -
     record(tmp_path / "2026-11-01-A-r1", "rehearsal", "green")
     record(tmp_path / "2026-11-02-A-r2", "rehearsal", "red")
     record(tmp_path / "2026-11-03-CHG1-r1", "live", "green")
+    record(tmp_path / "2026-11-04-A-r3", "rehearsal", "green")
+    broken = tmp_path / "2026-11-04-A-r3" / "journal.jsonl"
+    broken.write_text(broken.read_text().replace("two", "one", 1))
 
     found = newest_rehearsal(tmp_path)
 

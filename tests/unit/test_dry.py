@@ -14,7 +14,7 @@ import yaml
 
 from harness.deed import Ask, Command, Role
 from harness.errors import DeedFailed, NotKnownYet
-from harness.live.command import REFUSED, typed_again
+from harness.live.command import REFUSED, strange, typed_again
 from harness.live.looking import ReadOnly
 from harness.report.planned import parts, render_plan
 from harness.run.dry import LEFT, Unknown, changes_nothing, would_do
@@ -54,7 +54,7 @@ def tried(run):
     run.check(equal("tries", Witness.FILES, 1, run.result))
 """
 THINNED = "-k clocks -m 'not gate' --deselect x --setup-plan --fault y --fresh -p randomly -o addopts= --lf"
-DRY = "from harness.run.dry import Dry\nrun.dry = Dry(run, lambda scenario, at: 2.5)\n"
+DRY = "from harness.run.dry import Dry\nrun.dry = Dry(run, lambda scenario, at: 2.5, {'the book': 7})\n"
 
 
 @pytest.fixture
@@ -90,6 +90,7 @@ def test_what_would_be_done_is_told_until_an_answer_is_needed(dried: Inner) -> N
         ("The chair is there", f"{LEFT} (now: the shelf is unreachable while looking: it is not there)"),
     ]
     assert {line["expected_s"] for line in dried.kinds("planned") if "deed" in line} == {2.5}
+    assert [line["moves_bytes"] for line in dried.kinds("planned") if "deed" in line] == [7, 0, 0]
 
 
 def test_the_plan_document_is_drawn_from_the_record_and_escapes_what_is_in_it(dried: Inner) -> None:
@@ -235,6 +236,14 @@ def test_a_live_command_that_is_not_the_whole_runbook_is_refused(plan_file: Path
     assert done.returncode == 13, done.stdout + done.stderr
     assert [one for one in said if one not in printed] == []
     assert not (plan_file.parent / "r").exists()
+
+
+def test_beside_the_features_lies_nothing(tmp_path: Path) -> None:
+    for name in ("10_a.feature", "conftest.py", "__pycache__", "test_a.py"):
+        (tmp_path / name).touch()
+
+    assert strange(tmp_path) == ["conftest.py", "test_a.py"]
+    assert strange(ROOT / "features") == []
 
 
 def test_every_option_that_is_refused_says_which() -> None:
