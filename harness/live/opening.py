@@ -25,11 +25,11 @@ from harness.run.approved import load as load_approval
 from harness.run.approving import accepted_loss, approver, waivers
 from harness.run.asking import OTHER, OUTSIDE, Live, window_said
 from harness.run.endings import REFUSED, is_closed, runs
-from harness.run.estimating import newest_rehearsal, of_freeze
+from harness.run.estimating import newest_rehearsal, of_freeze, to_move
 from harness.run.fold import State, fold
 from harness.run.opening import reach
 from harness.run.session import Session, Setting, begin, code_digest, digest_of, end_deeds, finish
-from harness.stated import facts, total
+from harness.stated import facts
 from harness.transport.ssh import settled
 
 if TYPE_CHECKING:
@@ -204,12 +204,7 @@ def _live(run: Run, asked: Asked) -> Live:
         source = run.read(of_source(run.plan))
         return changed(asked.approval, asked.digests, run.read(facts(run.plan, source, sizes=sizes)))
 
-    return Live(now_changed, lambda: of_freeze(asked.rehearsed, to_move(run)))
-
-
-def to_move(run: Run) -> int:
-    """Return how many bytes there are to move, as the newest facts in the record say."""
-    return next((total(line["facts"]) for line in reversed(run.journal.lines) if line["kind"] == "facts"), 0)
+    return Live(now_changed, lambda: of_freeze(asked.rehearsed, to_move(run.journal.lines)))
 
 
 def _report(opened: Session) -> list[str]:

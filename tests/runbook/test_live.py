@@ -138,5 +138,6 @@ def test_a_core_is_moved_as_the_page_says_and_a_frozen_run_is_never_locked_out(m
     report = (move.record / "report.html").read_text(encoding="utf-8")
     assert "Follows the rehearsal" in report
     assert "2026-11-30-REHEARSAL-before-r1" in report
+    assert "Version of PostgreSQL on the dest" in report
     assert given["document"] in report
     assert set(of_the_doc()) <= set(move.typed)
