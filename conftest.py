@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.recording.plugin import Runbook, is_runbook, register
+from harness.run.endings import REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,8 +59,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the runbook when features are named on the command line."""
     if not is_runbook(config.args):
         return
-    live = config.option.live or config.option.dry_run
-    if getattr(config.option, "numprocesses", None) and not live:  # pytest-xdist's, where it is installed
+    if getattr(config.option, "numprocesses", None):  # pytest-xdist's, where it is installed
+        if config.option.live or config.option.dry_run:
+            pytest.exit("REFUSED  -n runs scenarios side by side: nothing was changed", returncode=REFUSED)
         raise pytest.UsageError("a move is one process: scenarios come one after the other (leave out -n)")
     for module in sorted((ROOT / "steps").glob("[a-z]*.py")):
         config.pluginmanager.register(importlib.import_module(f"steps.{module.stem}"), f"steps.{module.stem}")

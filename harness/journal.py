@@ -3,7 +3,9 @@
 A line is {seq, time (UTC, ISO 8601), kind, …, prev}. Intents, marks and gates are on the disk (fsync) before anything else is
 done. Kinds and their fields:
 
-run       run, change, title, operator, approver, mode (rehearsal|live), hosts, core, fresh, command, digests, expected_downtime_s
+run       run, change, title, operator, approver, mode (rehearsal|live|dry run), hosts, core, fresh, continued, command, digests,
+          expected_downtime_s, approval (of, by whom, when, digest), follows (the rehearsal)
+facts     facts: {versions, sizes, topology} of what is to be moved, as harness.stated reads them
 feature   feature, file
 scenario  feature, scenario, example, status (begun|green|red|blocked|settled|not applicable), cause, seconds
 step      scenario, keyword, step, status (begun|held|not held|error|done|already held|not run), cause
@@ -17,6 +19,8 @@ fact      name, from or until: a standing fact begins or ends
 note      text
 client    client (its number), outcome (answered|refused|wrong host), at (who answered), from, until, writes, reads
 digest    name, role, digest, examined: a measurement taken at rest (fingerprint of a table, manifest of a data root)
+estimate  seconds, text: of a dry run, how long users will wait
+planned   scenario, deed, command, host, input_bytes, moves_bytes, expected_s | depends | gate: of a dry run, what an act would do
 verdict   status (green|red|refused), text, state (the lines of the state block)
 """
 

@@ -32,7 +32,6 @@ REFUSED: Mapping[str, str] = {
     "deselect": "--deselect leaves scenarios out",
     "ignore": "--ignore leaves features out",
     "ignore_glob": "--ignore-glob leaves features out",
-    "numprocesses": "-n runs scenarios side by side",
     "reruns": "--reruns does scenarios again",
     "setuponly": "--setup-only does nothing and looks like a run",
     "setupplan": "--setup-plan does nothing and looks like a run",
@@ -96,10 +95,17 @@ def _selection(session: pytest.Session, features: Path, by_name: Sequence[str]) 
         told = " or ".join(["features/", *(f"features/{name}" for name in by_name)])
         yield f"{' '.join(arguments)} is not {told} alone"
         return
+    if found := strange(features):
+        yield f"features/ holds more than features, whose digest is approved: {', '.join(found)}"
     one = Path(arguments[0]).resolve()
     paths = [one] if one.is_file() else sorted(features.glob("[0-9][0-9]_*.feature"))
     if _collected(session.items) != [(path.name, list(_told(path))) for path in paths]:
         yield "what was collected is not every scenario in its order"
+
+
+def strange(features: Path) -> list[str]:
+    """Return what lies beside the features: a conftest.py there could leave scenarios out, and no digest would tell."""
+    return sorted(path.name for path in features.iterdir() if path.suffix != ".feature" and path.name != "__pycache__")
 
 
 def _told(path: Path) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from harness.deed import Role
 from harness.errors import HarnessError, Refused
 from harness.live.command import demand_number, demand_whole, typed_again
 from harness.live.looking import ReadOnly, demand_free
-from harness.live.opening import digests_of, newest_state, to_move
+from harness.live.opening import digests_of, newest_state
 from harness.people import known_people
 from harness.plan import load
 from harness.recording.plugin import Opened
@@ -23,7 +23,7 @@ from harness.run.approved import DRY, document_digest, new_plan_folder
 from harness.run.doing import Doing
 from harness.run.dry import LEFT, Dry, Unknown
 from harness.run.endings import GREEN, RED
-from harness.run.estimating import expected, newest_rehearsal, of_freeze
+from harness.run.estimating import expected, newest_rehearsal, of_freeze, to_move
 from harness.run.opening import open_journal, reach, write_facts, write_run
 from harness.run.session import Setting
 from harness.run.telling import state_block
@@ -99,10 +99,17 @@ def _begin(plan: Plan, performer: Performer, reports: Path, narrator: Narrator, 
         run.read(known_people(plan, source))
         write_facts(run, source)
     rehearsed = newest_rehearsal(reports)
-    estimate = of_freeze(rehearsed, to_move(run))
+    estimate = of_freeze(rehearsed, to_move(run.journal.lines))
     run.journal.append("estimate", seconds=estimate.seconds, text=estimate.said)
-    run.dry = Dry(run, _expects(rehearsed, to_move(run)))
+    run.dry = Dry(run, _expects(rehearsed, to_move(run.journal.lines)), _words(run))
     return run
+
+
+def _words(run: Run) -> dict[str, int]:
+    """Return how many bytes deeds move, by a word of their commands: rsync is given a data root so, a dump is called so."""
+    sizes: dict[str, int] = next((line["facts"]["sizes"] for line in run.journal.lines if line["kind"] == "facts"), {})
+    called = {f" {name}/ " if name.startswith("/") else f"-{name.split()[-1]}.dump": name for name in sizes}
+    return {word: sizes[name] for word, name in called.items()}
 
 
 def _expects(rehearsed: Rehearsed | None, now: int) -> Callable[[str, int], float | None]:

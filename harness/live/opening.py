@@ -25,11 +25,11 @@ from harness.run.approved import load as load_approval
 from harness.run.approving import accepted_loss, approver, waivers
 from harness.run.asking import OTHER, OUTSIDE, Live, window_said
 from harness.run.endings import REFUSED, is_closed, runs
-from harness.run.estimating import newest_rehearsal, of_freeze
+from harness.run.estimating import newest_rehearsal, of_freeze, to_move
 from harness.run.fold import State, fold
 from harness.run.opening import reach
 from harness.run.session import Session, Setting, begin, code_digest, digest_of, end_deeds, finish
-from harness.stated import facts, total
+from harness.stated import facts
 from harness.transport.ssh import settled
 
 if TYPE_CHECKING:
@@ -81,13 +81,19 @@ def open_live(
     option = session.config.option
     if not option.plan:
         raise Refused("--live needs --plan FILE: a live run moves the hosts of a plan")
-    asked = _asked(option, root, faults, going_back=Path(session.config.args[0]).name == ROLLBACK)
-    demand_number(asked.plan, option.live)
+    plan, reports = settled(load(option.plan)), option.reports.absolute()
+    demand_number(plan, option.live)
     demand_whole(session, root, *BY_NAME)
-    state = newest_state(asked.reports, asked.plan.change.id)
-    performer = reach(asked.plan, terminal.ask)
+    going_back = Path(session.config.args[0]).name == ROLLBACK
+    state = newest_state(reports, plan.change.id)
+    begins = not (going_back or option.adopt or (state and state.frozen))
+    digests = digests_of(root, option.plan)
+    approval = find_approval(plan.change.id, reports, option.approved, demanded=begins)
+    proof = faults(reports, digests["code"])
+    asked = Asked(plan, option.plan, reports, digests, approval, newest_rehearsal(reports), going_back, proof)
+    performer = reach(plan, terminal.ask)
     try:
-        if not (asked.going_back or option.adopt or (state and state.frozen)):
+        if begins:
             demand_as_approved(asked, performer)
     except BaseException:
         performer.close()
@@ -104,16 +110,17 @@ def open_live(
     return Opened(opened.run, close, opened.copy, lambda: end_deeds(opened), opened.outcome)
 
 
-def _asked(option: object, root: Path, faults: Callable[[Path, str], Sequence[Mapping[str, object]]], *, going_back: bool) -> Asked:
-    told = vars(option)
-    plan, reports = settled(load(told["plan"])), told["reports"].absolute()
-    digests = digests_of(root, told["plan"])
-    approval = load_approval(told["approved"]) if told["approved"] else newest(reports, plan.change.id)
-    if approval and approval.change != plan.change.id:
-        raise Refused(f"the approval {approval.path} is that of {approval.change}, the plan that of {plan.change.id}")
-    return Asked(
-        plan, told["plan"], reports, digests, approval, newest_rehearsal(reports), going_back, faults(reports, digests["code"])
-    )
+def find_approval(change: str, reports: Path, file: Path | None, *, demanded: bool) -> Approval | None:
+    """Return the approval that a command names, else the newest one of the change, or None.
+
+    Raises Refused for one that cannot be used, where one is demanded; a run that goes on or back then has none.
+    """
+    try:
+        return load_approval(file, change) if file else newest(reports, change)
+    except Refused:
+        if demanded:
+            raise
+        return None
 
 
 def newest_state(reports: Path, change: str) -> State | None:
@@ -197,12 +204,7 @@ def _live(run: Run, asked: Asked) -> Live:
         source = run.read(of_source(run.plan))
         return changed(asked.approval, asked.digests, run.read(facts(run.plan, source, sizes=sizes)))
 
-    return Live(now_changed, lambda: of_freeze(asked.rehearsed, to_move(run)))
-
-
-def to_move(run: Run) -> int:
-    """Return how many bytes there are to move, as the newest facts in the record say."""
-    return next((total(line["facts"]) for line in reversed(run.journal.lines) if line["kind"] == "facts"), 0)
+    return Live(now_changed, lambda: of_freeze(asked.rehearsed, to_move(run.journal.lines)))
 
 
 def _report(opened: Session) -> list[str]:

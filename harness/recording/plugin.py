@@ -106,6 +106,8 @@ class Runbook:
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Open the run once everything is collected and linted."""
         if not self.items or session.config.option.collectonly or session.testsfailed:
+            if not (self.items or session.items or session.config.option.collectonly or session.testsfailed):
+                self.say("REFUSED  no scenario is left to be run")
             return
         if len(self.items) != len(session.items):
             self._refuse(Refused("features and other tests do not run in one session"))

@@ -24,6 +24,7 @@ from harness.shown import (
     printable,
     seconds,
     sides,
+    size,
     state_rows,
     wrapped,
 )
@@ -203,7 +204,9 @@ class Narrator:
             self._labelled("then", f"depends on {one_line(line['depends'])}", DIM)
         else:
             took = line.get("expected_s")
-            self._labelled("would", f"{one_line(line.get('deed', ''))}{f' (about {seconds(took)})' if took is not None else ''}")
+            known = [size(line.get("moves_bytes")), f"about {seconds(took)}" if took is not None else ""]
+            told = ", ".join(one for one in known if one)
+            self._labelled("would", f"{one_line(line.get('deed', ''))}{f' ({told})' if told else ''}")
 
     def _still(self, deed: str, took: float) -> None:
         """Say that a deed is still being done."""

@@ -110,6 +110,7 @@ def _told(record: Record) -> dict[str, Any]:
         "planned_changes": summary.planned_changes(record),
         "faults": summary.fault_matrix(run),
         "standing": standing(record),
+        "versions": versions(record),
         "other": [entry for entry in record.entries if entry.kind not in SHOWN_BY_NAME],
         "style": Markup((HERE / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file, without a value in it
     }
@@ -176,6 +177,12 @@ def longest(record: Record) -> tuple[tuple[Scenario, DeedView], ...]:
     """Return the deeds that took the longest, with their scenarios."""
     deeds = [(scenario, deed) for scenario in record.scenarios for turn in scenario.turns for deed in turn.deeds if deed.seconds]
     return tuple(sorted(deeds, key=lambda pair: pair[1].seconds or 0, reverse=True)[:LONGEST_DEEDS])
+
+
+def versions(record: Record) -> dict[str, Any]:
+    """Return the versions that were found on the hosts, as the newest facts in the record say."""
+    found = [entry.line.get("facts") for entry in record.of_kind("facts")]
+    return dict(found[-1].get("versions", {})) if found and isinstance(found[-1], dict) else {}
 
 
 def standing(record: Record) -> tuple[Standing, ...]:

@@ -108,8 +108,8 @@ def _write(path: Path, content: dict[str, Any]) -> Path:
     return part.replace(path)
 
 
-def load(path: Path) -> Approval:
-    """Read an approval; raises Refused for what is none, or was changed after it was given."""
+def load(path: Path, change: str = "") -> Approval:
+    """Read an approval (of a change, where one is named); raises Refused for what is none, or was changed after it was given."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -118,13 +118,15 @@ def load(path: Path) -> Approval:
         raise Refused(f"{path} is no approval: `python -m harness approve` writes one")
     if content["document"] != document_digest(content["digests"], content["facts"]):
         raise Refused(f"the approval {path} was changed after it was given: its digest is another")
+    if change and content["change"] != change:
+        raise Refused(f"the approval {path} is that of {content['change']}, the plan that of {change}")
     return Approval(**{**content, "open_points": tuple(content["open_points"]), "path": str(path)})
 
 
 def newest(reports: Path, change: str) -> Approval | None:
     """Return the approval of the newest plan document of a change that was approved, or None."""
     given = [folder / FILE for folder in plan_folders(reports, change) if (folder / FILE).is_file()]
-    return load(given[-1]) if given else None
+    return load(given[-1], change) if given else None
 
 
 def changed(approval: Approval | None, digests: Mapping[str, str], facts: Mapping[str, Any]) -> list[str]:

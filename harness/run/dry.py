@@ -17,7 +17,7 @@ from harness.run.doing import said
 from harness.run.values import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from harness.run import Run
     from harness.run.values import Action, Fact, Looked, Scenario
@@ -40,7 +40,7 @@ class Unknown:
         self._ask()
 
     __getitem__ = __contains__ = __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __lt__ = __gt__ = _ask
-    __str__ = __format__ = __int__ = __float__ = __hash__ = _ask
+    __call__ = __str__ = __format__ = __int__ = __float__ = __hash__ = _ask
 
 
 @dataclass
@@ -48,10 +48,12 @@ class Dry:
     """Stands in for a run's own `fact` and `act`; has what did not hold so far although nothing had been done before it.
 
     `expected` says how many seconds the n-th deed of a scenario took in the newest green rehearsal, scaled; None: nobody knows.
+    `sizes` are the bytes that deeds move, by a word of their commands (a data root as rsync is given it, a dump's name).
     """
 
     run: Run
     expected: Callable[[str, int], float | None] = lambda _scenario, _at: None
+    sizes: Mapping[str, int] = field(default_factory=dict)
     open_points: list[str] = field(default_factory=list)
     _scenario: Scenario | None = None
     _acted: bool = False
@@ -110,6 +112,7 @@ class Dry:
             "command": str(deed),
             "host": deed.host if on_host else "",
             "input_bytes": len(deed.input) if on_host else 0,
+            "moves_bytes": sum(size for word, size in self.sizes.items() if on_host and word in str(deed)),
             "expected_s": self.expected(scenario, at),
         }
 

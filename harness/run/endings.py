@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import Refused
+from harness.errors import JournalBroken, Refused
 from harness.journal import read
 from harness.run.fold import fold
 
@@ -65,8 +65,20 @@ def record_folder(reports: Path, change: str, today: str) -> Path:
 
 def newest_green(reports: Path) -> Path | None:
     """Return the folder of the newest run that was closed green: what its scenarios took tells what the rest of another needs."""
-    closed = [path for path in reports.glob("*-r*") if is_closed(path) and verdict(path)["status"] == STATUSES[GREEN]]
-    return max(closed, key=lambda path: path.stat().st_mtime, default=None)
+    return next(iter(closed_green(reports)), None)
+
+
+def closed_green(reports: Path) -> list[Path]:
+    """Return the folders of the runs that were closed green, the newest first; a record that cannot be read is none of them."""
+    closed = [path for path in reports.glob("*-r*") if _is_green(path)]
+    return sorted(closed, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _is_green(folder: Path) -> bool:
+    try:
+        return is_closed(folder) and verdict(folder)["status"] == STATUSES[GREEN]
+    except (JournalBroken, OSError):
+        return False
 
 
 def demand_may_begin(reports: Path, change: str, *, going_back: bool) -> None:

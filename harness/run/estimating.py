@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.journal import read
-from harness.run.endings import STATUSES, is_closed, verdict
+from harness.run.endings import closed_green
 from harness.run.fold import fold, key
 from harness.shown import seconds, size
 from harness.stated import total
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from harness.run.fold import State
 
 FROZEN_FROM, SIZED_BELOW, OPENED_BY = 50, 80, 85
 # A rehearsal of much less than this says how long commands take, not how long data do.
@@ -22,7 +24,7 @@ MOST_SCALED = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """A rehearsal that was closed green.
+    """A rehearsal (or a live run: `mode`) that was closed green.
 
     `took` are the seconds of its scenarios by their keys, `deeds` those of each scenario's deeds in their order, `numbers` the
     numbers of the scenarios' features, `bytes` how much it moved (0: its record does not say). `digest` is that of its record.
@@ -38,6 +40,7 @@ class Rehearsed:
     took: Mapping[str, float]
     deeds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     numbers: Mapping[str, int] = field(default_factory=dict)
+    mode: str = "rehearsal"
 
     @property
     def told(self) -> dict[str, str]:
@@ -51,28 +54,28 @@ class Rehearsed:
 
 def newest_rehearsal(reports: Path) -> Rehearsed | None:
     """Return the newest rehearsal that was closed green, or None."""
-    closed = [path for path in reports.glob("*-r*") if is_closed(path) and verdict(path)["status"] == STATUSES[0]]
-    for path in sorted(closed, key=lambda path: path.stat().st_mtime, reverse=True):
-        if found := _rehearsed(path):
-            return found
-    return None
+    return next((found for path in closed_green(reports) if (found := of_record(path)).mode == "rehearsal"), None)
 
 
-def _rehearsed(folder: Path) -> Rehearsed | None:
+def to_move(lines: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many bytes there are to move, as the newest facts in a record say; 0 where it has none."""
+    return next((total(line["facts"]) for line in reversed(lines) if line["kind"] == "facts"), 0)
+
+
+def of_record(folder: Path) -> Rehearsed:
+    """Return what the record of a run in a folder tells of times and sizes."""
     recorded = read(folder / "journal.jsonl")
     run = next((line for line in recorded.lines if line["kind"] == "run"), {})
-    if run.get("mode") != "rehearsal":
-        return None
     green = [line for line in recorded.lines if line["kind"] == "scenario" and line["status"] == "green"]
-    facts: dict[str, Any] = next((line["facts"] for line in recorded.lines if line["kind"] == "facts"), {})
     return Rehearsed(
         run=str(run.get("run")),
         at=str(recorded.lines[-1]["time"]),
         hosts=str(run.get("hosts")),
         core=str(run.get("core")),
         digest=recorded.last,
+        mode=str(run.get("mode")),
         digests=run.get("digests") or {},
-        bytes=total(facts),
+        bytes=to_move(recorded.lines),
         took={_key(line): float(line["seconds"]) for line in green},
         deeds=_deeds(recorded.lines),
         numbers=fold(recorded.lines).numbers,
@@ -130,3 +133,11 @@ def of_freeze(rehearsed: Rehearsed | None, now: int) -> Estimate:
     if len(known) < len(times):
         return Estimate(None, f"no estimate: the newest green rehearsal is {moved}: too far apart to tell from")
     return Estimate(sum(known), f"users wait about {seconds(sum(known))}, by the times of the rehearsal {moved}")
+
+
+def of_rest(earlier: Rehearsed | None, state: State, now: int) -> float | None:
+    """Return how many seconds the scenarios up to the cut-over that are not green here will take, or None where nobody can say."""
+    wanted = [one for one in state.numbered(lambda number: FROZEN_FROM <= number <= OPENED_BY) if one not in state.green]
+    times = [expected(earlier, one, earlier.took.get(one, 0.0), now) for one in wanted] if earlier else [None]
+    known = [one for one in times if one is not None]
+    return sum(known) if len(known) == len(times) else None

@@ -18,6 +18,7 @@ from harness.run.adopting import adopt
 from harness.run.clients import begin_again, carry_over
 from harness.run.doing import Doing, together
 from harness.run.endings import RETIRE_PENDING, ROLLED_BACK, STATUSES, closes, demand_may_begin, ending, newest_green, record_folder
+from harness.run.estimating import of_record
 from harness.run.fold import fold, unfinished_intents
 from harness.run.folder import RunFolder, folders, this_process
 from harness.run.mending import mend
@@ -224,7 +225,8 @@ def finish(session: Session, code: int, cause: str, *, whole: bool) -> None:
     said = {0: "every scenario is green", ROLLED_BACK: "the source serves as before"}.get(code)
     text = said or (first if code == RETIRE_PENDING else " · ".join(part for part in (run.state.red, first) if part))
     earlier = newest_green(session.setting.reports)
-    state = state_block(run, session.performer, session.setting.command, code, earlier)
+    rehearsed = of_record(earlier) if earlier else None
+    state = state_block(run, session.performer, session.setting.command, code, rehearsed)
     try:
         for folder, _ in session.locks if closed else ():
             folder.remove()

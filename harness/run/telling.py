@@ -9,25 +9,22 @@ from harness.control import STOPPED, control
 from harness.core_api import call
 from harness.deed import Ask, Role
 from harness.errors import HarnessError
-from harness.journal import read
 from harness.run.endings import BACK, GREEN, RETIRE_PENDING, ROLLED_BACK
 from harness.run.endings import STOPPED as STOPPED_FOR_A_YES
-from harness.run.fold import key
+from harness.run.estimating import of_rest, to_move
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from harness.run import Run
+    from harness.run.estimating import Rehearsed
     from harness.run.fold import State
     from harness.run.performing import Performer
 
 HTTP_OK = 200
 ROLLBACK_S = 10.0
-FROZEN_FROM, CUTOVER = 50, 85
 WHICH = frozenset({"--plan", "--live", "--worlds", "--reports", "--hosts", "--cutover", "--core-tree", "--node"})
 
 
-def state_block(run: Run, performer: Performer, command: str, code: int, earlier: Path | None = None) -> list[str]:
+def state_block(run: Run, performer: Performer, command: str, code: int, earlier: Rehearsed | None = None) -> list[str]:
     """Return the last lines of a run; what cannot be asked is said to be not known."""
     state = run.state
     opened = "; users may be there (T_open is marked)" if "T_open" in state.marks and code != ROLLED_BACK else ""
@@ -37,7 +34,7 @@ def state_block(run: Run, performer: Performer, command: str, code: int, earlier
         f"users   {_users(performer)}",
     ]
     if state.frozen and "T_open" not in state.marks and not state.going_back:
-        needs = remaining(state, earlier)
+        needs = of_rest(earlier, state, to_move(run.journal.lines))
         lines.append(f"time    {frozen_time(state, run.plan.change.expected_downtime_s, needs, datetime.now(UTC))}")
     return [*lines, *_next(state, command, code)]
 
@@ -79,16 +76,6 @@ def frozen_time(state: State, expected_s: float, needs_s: float | None, now: dat
     decide = "decide now" if left <= 0 else f"decide by {(now + timedelta(seconds=left)).strftime('%H:%M:%S')} UTC"
     needs = "no estimate of what the rest needs" if needs_s is None else f"the rest needs about {_spoken(needs_s)}"
     return f"users have waited {_spoken(used)} of {_spoken(expected_s)}; {needs}, a way back about {_spoken(ROLLBACK_S)}: {decide}"
-
-
-def remaining(state: State, earlier: Path | None) -> float | None:
-    """Return how many seconds the scenarios up to the cut-over that are not green took in an earlier, green record."""
-    if earlier is None:
-        return None
-    lines = [line for line in read(earlier / "journal.jsonl").lines if line["kind"] == "scenario" and line["status"] == "green"]
-    took = {key(line["feature"], line["scenario"], line["example"]): float(line["seconds"]) for line in lines}
-    wanted = state.numbered(lambda number: FROZEN_FROM <= number <= CUTOVER)
-    return sum(took.get(one, 0.0) for one in wanted if one not in state.green)
 
 
 def _spoken(seconds: float) -> str:

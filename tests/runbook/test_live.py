@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
+from harness.configuration import flat
 from harness.deed import Role
 from harness.journal import Journal
+from harness.plan import load
 from harness.run.approved import plan_folders
 from harness.run.endings import runs
+from harness.run.opening import secrets_of
 from tests.runbook.living import LiveMove, made, of_the_doc
+from tests.runbook.test_secrets import CONFIG_SECRETS, PEOPLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +70,18 @@ def test_a_dry_run_tells_what_would_be_done_and_changes_nothing_on_either_host(m
         "PostgreSQL on the dest",
     ):
         assert said in page, said
+    hidden = secret_or_personal(move)
+    assert len(hidden) > 10
+    told = move.printed + page + (folder / "journal.jsonl").read_text(encoding="utf-8")
+    assert [one for one in hidden if one in told] == []
+
+
+def secret_or_personal(move: LiveMove) -> set[str]:
+    """Return the secrets of the plan and of the source's config, and what people on the source are called by."""
+    people = move.on(Role.SOURCE, "psql", "-XqAt", "-d", "pryv", "-c", PEOPLE, as_user="postgres")
+    config = flat(yaml.safe_load(move.on(Role.SOURCE, "cat", "/etc/pryv/override.yml")))
+    secrets = {str(value) for key, value in config.items() if key.rpartition(".")[2] in CONFIG_SECRETS}
+    return {secret.value for secret in secrets_of(load(move.plan_path))} | secrets | set(people.split("\n"))
 
 
 def test_what_is_not_as_it_was_approved_is_refused_and_nothing_is_changed(move: LiveMove) -> None:
@@ -138,5 +155,6 @@ def test_a_core_is_moved_as_the_page_says_and_a_frozen_run_is_never_locked_out(m
     report = (move.record / "report.html").read_text(encoding="utf-8")
     assert "Follows the rehearsal" in report
     assert "2026-11-30-REHEARSAL-before-r1" in report
+    assert "Version of PostgreSQL on the dest" in report
     assert given["document"] in report
     assert set(of_the_doc()) <= set(move.typed)

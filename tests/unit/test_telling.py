@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.journal import Journal
+from harness.run.estimating import of_record, of_rest
 from harness.run.fold import State
-from harness.run.telling import frozen_time, remaining
+from harness.run.telling import frozen_time
 
 NOW = datetime(2026, 12, 1, 2, 23, 7, tzinfo=UTC)
 STATE = State(
@@ -29,11 +30,15 @@ def test_without_an_earlier_record_there_is_no_estimate_and_past_the_time_it_is_
     assert frozen_time(STATE, 60, None, NOW).endswith("no estimate of what the rest needs, a way back about 10 s: decide now")
 
 
-def test_the_rest_takes_what_it_took_in_an_earlier_record(tmp_path: Path) -> None:
+def test_the_rest_takes_what_it_took_in_an_earlier_record_scaled_by_size(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
     journal.open()
-    for feature, scenario, seconds in (("D", "dump", 5), ("D", "restore", 31), ("V", "verify", 9)):
+    journal.append("facts", facts={"sizes": {"everything": 1000}})
+    for number, feature, scenario, seconds in ((60, "D", "dump", 5), (60, "D", "restore", 31), (90, "V", "verify", 9)):
+        journal.append("feature", feature=feature, file=f"{number}_x.feature")
         journal.append("scenario", feature=feature, scenario=scenario, example="", status="green", seconds=seconds)
 
-    assert remaining(STATE, tmp_path) == 31
-    assert remaining(STATE, None) is None
+    assert of_rest(of_record(tmp_path), STATE, 1000) == 31
+    assert of_rest(of_record(tmp_path), STATE, 2000) == 62
+    assert of_rest(of_record(tmp_path), STATE, 10_001) is None
+    assert of_rest(None, STATE, 1000) is None
