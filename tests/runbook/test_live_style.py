@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from fixtures.hosts.records import CONTAINERS
+from fixtures.shapes import seen, shape
 from harness.plan import load
+from harness.transport.ssh import settled
 from tests.engine import NEEDS_ENGINE
 from tests.runbook.lifelike import Lifelike, lifelike
 from tests.runbook.living import LiveMove, of_the_doc
@@ -40,6 +43,7 @@ def test_from_two_hosts_that_nobody_knows_to_a_core_that_is_moved(
 
     init(life, move.plan_path)
     fill_in(move)
+    is_seen_for_a_rehearsal(move)
     assert move.type(DRY) == 0, move.printed
     assert move.type(APPROVE) == 0, move.printed
     code = move.type(LIVE, "--approve", "freeze,cutover,retire")
@@ -49,6 +53,18 @@ def test_from_two_hosts_that_nobody_knows_to_a_core_that_is_moved(
     [header, *_] = [line for line in move.lines if line["kind"] == "run"]
     assert (header["mode"], {line["status"] for line in move.lines if line["kind"] == "verdict"}) == ("live", {"green"})
     assert life.world.host("dest").ask("sh", "-c", LEFT).text.split() == ["0", "ops"]
+
+
+def is_seen_for_a_rehearsal(move: LiveMove) -> None:
+    """Look at the source as a rehearsal of this plan does: hosts of its kind are made, and what they do not have is said."""
+    plan = settled(load(move.plan_path))
+    found = seen(plan)
+    assert found.config is not None, found.why_not
+    assert found.nginx is not None
+    wanted = shape(plan, found, CONTAINERS, rqlited=False)
+    assert (wanted.provider, wanted.deploy, wanted.cutover) == (CONTAINERS, "systemd", "dns")
+    without = {f"{role}.ssh: hosts are reached as root, without sudo or a jump host" for role in ("source", "dest")}
+    assert without < set(wanted.said)
 
 
 def init(life: Lifelike, out: Path) -> None:
