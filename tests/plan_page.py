@@ -42,6 +42,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         }
     },
     "SystemdControl": {"unit": "pryv-core"},
+    "DokkuControl": {"app": "pryv"},
     "SourcePart": {"address": "203.0.113.10", "address6": "2001:db8::10"},
     "DestPart": {"address": "203.0.113.20", "address6": "2001:db8::20", "install": "copy-tree"},
     "SshPart": {
