@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--plan", type=Path, help="the plan (migration.yml); without it, a rehearsal makes its own")
     group.addoption("--live", metavar="CHANGE", help="move the hosts of the plan; the number must be that of its change")
     group.addoption("--dry-run", action="store_true", help="look at the hosts of the plan, change nothing, write the plan document")
+    group.addoption("--rehearse", action="store_true", help="rehearse the plan on new disposable hosts of its shape")
     group.addoption(
         "--approved", type=Path, metavar="FILE", help="the approval of the plan document (else the newest in --reports)"
     )
@@ -59,8 +60,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the runbook when features are named on the command line."""
     if not is_runbook(config.args):
         return
+    live = config.option.live or config.option.dry_run
+    if live and config.option.rehearse:
+        raise pytest.UsageError("--rehearse is no live run: leave out --live and --dry-run")
     if getattr(config.option, "numprocesses", None):  # pytest-xdist's, where it is installed
-        if config.option.live or config.option.dry_run:
+        if live:
             pytest.exit("REFUSED  -n runs scenarios side by side: nothing was changed", returncode=REFUSED)
         raise pytest.UsageError("a move is one process: scenarios come one after the other (leave out -n)")
     for module in sorted((ROOT / "steps").glob("[a-z]*.py")):

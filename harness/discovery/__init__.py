@@ -8,27 +8,29 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from harness.deed import Ask, Command, Keep, Learn, Measured, Role
+from harness.deed import Ask, Command, Role
 from harness.discovery import core, hosts, names, source, writing
 from harness.discovery.found import Found, FoundCore
 from harness.discovery.keys import demand_pinned
 from harness.errors import PlanError, Refused
-from harness.host import Host
+from harness.live.looking import looking
 from harness.plan import parse
-from harness.run.driving import drive
-from harness.run.performing import Performer
-from harness.transport.ssh import Ssh, settled
+from harness.run.opening import reach
+from harness.transport.ssh import settled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from harness.configuration import Config
+    from harness.deed import Reading
+    from harness.live.looking import Looks
     from harness.plan import Plan
 
 SSH = re.compile(r"(?:(?P<user>[^@\s]+)@)?(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^@:\s\[\]]+))(?::(?P<port>\d{1,5}))?")
@@ -84,20 +86,18 @@ def discover(wanted: Wanted) -> Found:
     first = _plan(ways, UNKNOWN_CORE, wanted)
     for role in Role:
         demand_pinned(role, first.host(role).ssh, wanted.ask)
-    with _Looking(first) as looking:
-        become = {role: looking.become(role) for role in Role}
-    for role, how in become.items():
+    for role in Role:
+        how = _become(first, role)
         ways[role] |= {"become": how} if how == "sudo" else {}
-    with _Looking(_plan(ways, UNKNOWN_CORE, wanted)) as looking:
-        found = looking(core.core())
-    with _Looking(_plan(ways, found, wanted)) as looking:
-        version = looking(source.version(looking.plan))
-        config = looking(source.config(looking.plan))
+    with looks(_plan(ways, UNKNOWN_CORE, wanted)) as look:
+        found = look(core.core())
+    with looks(plan := _plan(ways, found, wanted)) as look:
+        version, config = look(source.version(plan)), look(source.config(plan))
     url = _public(config)
     of_name = names.names(urlsplit(url).hostname or "", wanted.name_servers)
-    with _Looking(_plan(ways, found, wanted, url, of_name.addresses[:1])) as looking:
-        moves = looking(source.source(looking.plan, found, config, version))
-        to = looking(hosts.dest(looking.plan, writing.data_folders(config)))
+    with looks(plan := _plan(ways, found, wanted, url, of_name.addresses[:1])) as look:
+        moves = look(source.source(plan, found, config, version))
+        to = look(hosts.dest(plan, writing.data_folders(config)))
     shown = tuple({key: of for key, of in ways[role].items() if key != "become"} for role in Role)
     made = datetime.now(UTC).date().isoformat()
     return Found((shown[0], shown[1]), moves, to, of_name, wanted.tls_ca_file, made)
@@ -111,39 +111,33 @@ def _public(config: Config) -> str:
     return url
 
 
-class _Looking:
-    """Looks at both hosts for one plan: what a reading asks is asked, anything else is refused by the machinery."""
+@contextmanager
+def looks(plan: Plan) -> Iterator[Looks]:
+    """Give what makes looks at both hosts of a plan; nothing can be done by it."""
+    performer = reach(plan)
+    try:
+        with looking(performer) as look:
+            yield look
+    finally:
+        performer.close()
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = settled(plan)
-        made = {role: Host(role, self.plan.host(role).ssh, Ssh(role, self.plan.host(role).ssh), plan.run_folder) for role in Role}
-        self._performer = Performer(self.plan, made)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._performer.close()
-
-    def __call__(self, reading: Generator[Any, Any, Any]) -> Any:  # noqa: ANN401 - what a reading returns
-        return drive(reading, self._answer)
-
-    def _answer(self, wanted: Any) -> Any:  # noqa: ANN401 - what is asked, and its answer
-        if isinstance(wanted, Learn | Keep | Measured):
-            return None
-        if isinstance(wanted, tuple):
-            return [self._performer.observe(one) for one in wanted]
-        return self._performer.observe(wanted)
-
-    def become(self, role: Role) -> str:
-        """Return how we become root on a host; raises NotLetBecomeRoot, with what to allow, where we cannot."""
-        ids = Command(role, ("id", "-u"))
-        if self._answer(Ask(ids)).text == "0":
+def _become(plan: Plan, role: Role) -> str:
+    """Return how we become root on a host; raises NotLetBecomeRoot, with what to allow, where we cannot."""
+    ids = Ask(Command(role, ("id", "-u")))
+    with looks(plan) as look:
+        if look(_asked(ids)) == "0":
             return "none"
-        host = self._performer.hosts[role]
-        by_sudo = replace(host, part=host.part.model_copy(update={"become": "sudo"}))
-        by_sudo.run(ids)
-        return "sudo"
+    host = plan.host(role)
+    by_sudo = host.model_copy(update={"ssh": host.ssh.model_copy(update={"become": "sudo"})})
+    with looks(plan.model_copy(update={role.value: by_sudo})) as look:
+        look(_asked(ids))
+    return "sudo"
+
+
+def _asked(question: Ask) -> Reading[str]:
+    text: str = (yield question).text
+    return text
 
 
 def _plan(
@@ -182,7 +176,7 @@ def _plan(
         **({"tls_ca_file": wanted.tls_ca_file} if wanted.tls_ca_file else {}),
     }
     content["dest"]["install"] = writing.INSTALLS.get(found.deploy, "copy-tree")  # type: ignore[index]  # a mapping
-    return parse(json.dumps(content).encode(), "of what was found")
+    return settled(parse(json.dumps(content).encode(), "of what was found"))
 
 
 def write(wanted: Wanted, out: Path) -> str:

@@ -9,7 +9,7 @@ from posixpath import normpath
 from typing import TYPE_CHECKING, Any
 
 from harness.configuration.sources import FORBIDDEN, seen
-from harness.configuration.started import MASTERS
+from harness.configuration.started import MASTERS, Started, after_program, meaning_config
 from harness.deed import Ask, Command, Role
 from harness.discovery.found import FoundCore
 from harness.errors import HarnessError
@@ -20,14 +20,13 @@ from harness.preflight.data import V1_GUIDE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.configuration.started import Started
     from harness.deed import CommandResult, Reading
 
 EVERY_TREE, EVERY_USER, NOTHING_KEPT = "", "", "/nonexistent"
 IN_CONTAINERS = r"""
 command -v docker >/dev/null || exit 0
 for id in $(docker ps -q); do
-    docker top "$id" -eo args 2>/dev/null | grep -Eq '(^|[ /])master(\.js|\.py)?( |$)' && echo "$id"
+    docker top "$id" -eo pid,args 2>/dev/null | grep -Eq '(^|[ /])master(\.js|\.py)?( |$)' && echo "$id"
 done; true"""
 V1_SIGNS = r"""
 ps -eo args= | grep -E 'components/(api-server|register)/bin/server|/register/source/server' | grep -v grep | head -n 3
@@ -38,6 +37,12 @@ UNIT_OF = r"""
 unit=$(sed -n 's,.*/\([^/]*\.service\)$,\1,p' "/proc/$0/cgroup" | head -n 1)
 [ -n "$unit" ] && command -v systemctl >/dev/null || exit 0
 [ "$(systemctl show -p MainPID --value "$unit")" = "$0" ] && echo "$unit"; true"""
+
+
+USER_IN = r"""docker top "$0" -eo pid,user:32,args | grep -E '(^|[ /])master(\.js|\.py)?( |$)' | awk 'NR == 1 {print $2}'"""
+
+
+NO_MOUNT = "its config lies in no mount: copy it out of the container to a folder of its own"
 
 
 class NotFound(HarnessError):
@@ -119,17 +124,28 @@ def _contained(container: str) -> Reading[FoundCore]:
     """Return a core that runs in a container, by what the engine tells of it (its environment's values are not told on)."""
     answer = yield Ask(Command(Role.SOURCE, ("docker", "inspect", container), private=True))
     told = json.loads(answer.out)[0]
-    labels, name = told["Config"].get("Labels") or {}, told["Name"].lstrip("/")
-    if app := labels.get("com.dokku.app-name"):
-        deploy, part = "dokku", {"app": app}
-    else:
-        deploy, part = "docker", {"container": name}
-    words = [*(told["Config"].get("Entrypoint") or []), *(told["Config"].get("Cmd") or [])]
-    at = _program(["", *words]) or "bin/master.js"
-    tree = PurePosixPath(normpath(PurePosixPath(told["Config"].get("WorkingDir") or "/app", at))).parent
+    of, name = told["Config"], told["Name"].lstrip("/")
+    app = (of.get("Labels") or {}).get("com.dokku.app-name")
+    deploy, part = ("dokku", {"app": app}) if app else ("docker", {"container": name})
+    words = [*(of.get("Entrypoint") or []), *(of.get("Cmd") or [])]
+    folder = of.get("WorkingDir") or "/app"
+    tree = PurePosixPath(normpath(PurePosixPath(folder, _program(["", *words]) or "bin/master.js"))).parent
     inside = str(tree.parent if tree.name == "bin" else tree)
-    image = f"image {told['Config']['Image']} ({told['Image']})"
-    return FoundCore(inside, told["Config"].get("User") or "root", (f"{inside}/config/",), deploy, part, image, notes=_notes(told))
+    started = Started(after_program(words) or (), meaning_config(of.get("Env") or [], frozenset()), folder)
+    mounted = _on_host(config_folder(inside, started), told.get("Mounts", []))
+    user = (yield Ask(Command(Role.SOURCE, ("sh", "-c", USER_IN, container)))).text.strip() or "root"
+    image = f"image {of['Image']} ({told['Image']}); {_how({'argv': words or [''], 'cwd': folder}, started)}"
+    notes = _notes(told) if mounted else (*_notes(told), NO_MOUNT)
+    return FoundCore(inside, user, (mounted or f"{inside}/config/",), deploy, part, image, notes=notes)
+
+
+def _on_host(path: str, mounts: Sequence[Mapping[str, Any]]) -> str:
+    """Return where a container's folder is on its host; nothing where it is in no mount."""
+    for mount in sorted(mounts, key=lambda one: len(one["Destination"]), reverse=True):
+        to = mount["Destination"].rstrip("/")
+        if f"{path.rstrip('/')}/".startswith(f"{to}/"):
+            return f"{mount['Source']}{path.rstrip('/')[len(to) :]}/"
+    return ""
 
 
 def _notes(told: Mapping[str, Any]) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from harness.plan import Plan
 
 SYSTEM = '. /etc/os-release 2>/dev/null; echo "${PRETTY_NAME:-an unknown system}, $(uname -m)"'
-ADDRESSES = 'ip -o addr show scope global 2>/dev/null | awk \'{sub("/.*", "", $4); print $4}\'; true'
+# Those of an engine's bridges are nobody's way to the host.
+ADDRESSES = 'ip -o addr show scope global 2>/dev/null | awk \'$2 !~ /^(docker|br-|veth)/ {sub("/.*", "", $4); print $4}\'; true'
 SERVER = 'for path in /usr/lib/postgresql/*/bin/postgres; do [ -x "$path" ] && "$path" --version; done | tail -n 1; true'
 FILLED = 'for path; do [ -n "$(ls -A "$path" 2>/dev/null)" ] && echo "$path"; done; true'
 FREE = 'p=$0; while [ ! -d "$p" ]; do p=$(dirname "$p"); done; df -Pk "$p" | tail -n 1'

@@ -13,17 +13,20 @@ import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from fixtures.hosts.world import World, open_world
+from fixtures.hosts.world import open_world
 from harness.deed import Command, Role
 from harness.host import Host
 from harness.plan import load
 from harness.run.endings import runs
 from harness.transport.ssh import Ssh
 from tests.runbook.rehearsing import LONGEST_S, ROOT
+
+if TYPE_CHECKING:
+    from fixtures.worlds import World
 
 DOC = ROOT / "docs" / "live.md"
 NUMBER, FILE, FOLDER, NAME = "CHG0031337", "migration.yml", "reports/2026-12-01-CHG0031337-plan1", "Name of the approver"
@@ -44,6 +47,7 @@ class LiveMove:
     world: World
     printed: str = ""
     typed: list[str] = field(default_factory=list)
+    longest_s: float = LONGEST_S
     made: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
     @property
@@ -59,7 +63,7 @@ class LiveMove:
     @property
     def number(self) -> str:
         """The change's number."""
-        return f"REHEARSAL-{self.world.id}"
+        return f"REHEARSAL-{self.world.record.id}"
 
     def write_plan(self, *, begins_h: float = -1, ends_h: float = 6) -> None:
         """Write the world's plan with a window that begins and ends so many hours after the hosts were made."""
@@ -83,7 +87,7 @@ class LiveMove:
                 stdin=stdin,
                 capture_output=True,
                 text=True,
-                timeout=LONGEST_S,
+                timeout=self.longest_s,
                 check=False,
             )
         self.printed = " ".join((done.stdout + done.stderr).split())

@@ -25,10 +25,15 @@ HASH = "f" * 64
 INSPECTED = {
     "Name": "/pryvio_open_pryv_io",
     "Image": "sha256:abc",
-    "Config": {"Image": "pryvio/open-pryv.io:2.0.0", "Cmd": ["node", "bin/master.js"], "WorkingDir": "/app", "Env": ["A=secret"]},
+    "Config": {
+        "Image": "pryvio/open-pryv.io:2.0.0",
+        "Cmd": ["node", "bin/master.js", "--config", "/app/conf/override.yml"],
+        "WorkingDir": "/app",
+        "Env": ["PATH=/bin", "auth__adminAccessKey=hush"],
+    },
     "HostConfig": {"PortBindings": {"3000/tcp": []}, "RestartPolicy": {"Name": "unless-stopped"}},
     "Mounts": [
-        {"Type": "bind", "Source": "/etc/pryv", "Destination": "/app/config/x"},
+        {"Type": "bind", "Source": "/etc/pryv", "Destination": "/app/conf"},
         {"Type": "volume", "Name": HASH, "Source": f"/var/lib/docker/volumes/{HASH}", "Destination": "/app/var-pryv/rqlite-data"},
     ],
 }
@@ -80,14 +85,24 @@ def test_another_programs_master_is_none_of_a_core() -> None:
 def test_one_in_a_container_is_told_with_its_anonymous_volume_and_none_of_its_environment() -> None:
     found = told(core(), {**running(), "docker top": "c0ffee", "docker inspect": json.dumps([INSPECTED])})
 
-    assert (found.deploy, found.part, found.app, found.user) == ("docker", {"container": "pryvio_open_pryv_io"}, "/app", "root")
-    assert found.how == "image pryvio/open-pryv.io:2.0.0 (sha256:abc)"
+    assert (found.deploy, found.part, found.app, found.user) == ("docker", {"container": "pryvio_open_pryv_io"}, "/app", "pryv")
+    how = "node bin/master.js in /app; config file /app/conf/override.yml; by environment: auth.adminAccessKey"
+    assert found.how == f"image pryvio/open-pryv.io:2.0.0 (sha256:abc); {how}"
+    assert found.config_paths == ("/etc/pryv/",)
     assert found.notes == (
-        "mount: bind /etc/pryv at /app/config/x",
+        "mount: bind /etc/pryv at /app/conf",
         f"mount: anonymous volume /var/lib/docker/volumes/{HASH} at /app/var-pryv/rqlite-data",
         "published ports: 3000/tcp",
         "restart policy: unless-stopped",
     )
+
+
+def test_config_that_lies_in_no_mount_is_said() -> None:
+    inspected = {**INSPECTED, "Mounts": []}
+
+    found = told(core(), {**running(), "docker top": "c0ffee", "docker inspect": json.dumps([inspected])})
+
+    assert found.notes[-1] == "its config lies in no mount: copy it out of the container to a folder of its own"
 
 
 def test_one_of_dokku_is_told_by_its_app() -> None:
