@@ -19,7 +19,7 @@ from fixtures.hosts import records
 from fixtures.hosts.processes import Process, this_process
 from harness.deed import Role
 from tests.engine import NEEDS_ENGINE
-from tests.runbook.applying import AHEAD, BY_DNS, BY_PROXY, IN_RQLITE, RAFT_ADDRESS
+from tests.runbook.applying import AHEAD, BY_DNS, BY_PROXY, IN_RQLITE, OF_UNITS, OTHER_KINDS, RAFT_ADDRESS
 from tests.runbook.rehearsing import Rehearsal
 from tests.unit.loopback import on
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.rehearsal, NEEDS_ENGINE]
 
 CHECKOUT = Path(__file__).parents[2]
-NEVER_HERE = AHEAD | IN_RQLITE | RAFT_ADDRESS
+NEVER_HERE = AHEAD | IN_RQLITE | RAFT_ADDRESS | (OTHER_KINDS - OF_UNITS)
 OPEN_AND_WAIT = """
 import sys, time
 from pathlib import Path
