@@ -9,7 +9,8 @@ from posixpath import normpath
 from typing import TYPE_CHECKING, Any
 
 from harness.configuration.sources import FORBIDDEN, seen
-from harness.configuration.started import MASTERS
+from harness.configuration.started import MASTERS, Started, after_program, meaning_config
+from harness.container import Container
 from harness.deed import Ask, Command, Role
 from harness.discovery.found import FoundCore
 from harness.errors import HarnessError
@@ -20,7 +21,6 @@ from harness.preflight.data import V1_GUIDE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.configuration.started import Started
     from harness.deed import CommandResult, Reading
 
 EVERY_TREE, EVERY_USER, NOTHING_KEPT = "", "", "/nonexistent"
@@ -129,7 +129,18 @@ def _contained(container: str) -> Reading[FoundCore]:
     tree = PurePosixPath(normpath(PurePosixPath(told["Config"].get("WorkingDir") or "/app", at))).parent
     inside = str(tree.parent if tree.name == "bin" else tree)
     image = f"image {told['Config']['Image']} ({told['Image']})"
-    return FoundCore(inside, told["Config"].get("User") or "root", (f"{inside}/config/",), deploy, part, image, notes=_notes(told))
+    where = _folder_on_host(told, inside, words)
+    return FoundCore(inside, told["Config"].get("User") or "root", (where,), deploy, part, image, notes=_notes(told))
+
+
+def _folder_on_host(told: Mapping[str, Any], inside: str, words: Sequence[str]) -> str:
+    """Return where on the host a container has its config: the mounted folder of its file, or of its override file."""
+    container, folder = Container(told), str(told["Config"].get("WorkingDir") or "/app")
+    started = Started(after_program(words) or (), meaning_config(container.environ, frozenset()), folder)
+    named = config_folder(inside, started)
+    override = container.on_host(f"{inside}/config/override-config.yml").rpartition("/")[0]
+    found = container.on_host(named.rstrip("/")) or override
+    return f"{found}/" if found and found not in SHARED else named
 
 
 def _notes(told: Mapping[str, Any]) -> tuple[str, ...]:
