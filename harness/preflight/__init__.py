@@ -15,6 +15,7 @@ from harness.preflight.hosts import (
     tools_are_there,
     versions_are_new_enough,
 )
+from harness.preflight.images import mounts_are_carried, nothing_alone
 from harness.preflight.installing import install, same_version
 from harness.preflight.units import (
     both_units,
@@ -42,6 +43,8 @@ __all__ = [
     "install_unit",
     "keys_are_pinned",
     "locale_is_there",
+    "mounts_are_carried",
+    "nothing_alone",
     "nothing_else_starts_it",
     "nothing_overwritten",
     "postgresql_fits",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fixtures.containers import engine, making
 from fixtures.containers.deploys import DEPLOYS
-from fixtures.containers.ground import Ground
+from fixtures.containers.ground import BY_UNIT, Ground
 from fixtures.containers.images import Builder
 from fixtures.containers.world import PYTHON, World
 from fixtures.hosts import records
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 # What is aimed at, on two cores, the image being there.
 MOST_UP_S, MOST_REHEARSAL_S = 5.0, 120.0
-DEPLOY = "systemd"
 TITLE = "Hosts that are containers"
 
 
@@ -38,7 +37,7 @@ def _timed(act: Callable[[], object]) -> float:
 def raised(root: Path, images: Mapping[str, str]) -> dict[str, float]:
     """Make hosts without a core, power them off and on, end them; returns the seconds of each."""
     with records.choosing(root):
-        folder, record = making.reserve(root, STAND_IN, "dns", DEPLOY, "measured")
+        folder, record = making.reserve(root, STAND_IN, "dns", BY_UNIT, "measured")
     product = replace(STAND_IN, python=PYTHON)
     worlds: list[World] = []
 
@@ -64,7 +63,7 @@ def measured(times: int) -> Section:
     if isinstance(found, str):
         return Section(TITLE, "Three containers.", [("what", "seconds")], [f"Not measured: {found}."])
     builder = Builder(found, _say)
-    images = {name: builder.image(shape.image) for name, shape in making.shapes(DEPLOYS[DEPLOY]).items()}
+    images = {name: builder.image(shape.image) for name, shape in making.shapes(DEPLOYS[BY_UNIT.deploy]).items()}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         tries = [raised(Path(folder), images) for _ in range(times)]
     whole = [rehearse("small", "containers").seconds for _ in range(times)]

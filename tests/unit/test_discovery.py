@@ -105,6 +105,16 @@ def test_config_that_lies_in_no_mount_is_said() -> None:
     assert found.notes[-1] == "its config lies in no mount: copy it out of the container to a folder of its own"
 
 
+def test_the_config_of_one_in_a_container_is_where_the_host_has_it() -> None:
+    config = {**INSPECTED["Config"], "Cmd": ["node", "bin/master.js", "--config", "/app/pryv/pryv-config.yml"]}  # type: ignore[dict-item]  # a mapping
+    mounts = [{"Type": "bind", "Source": "/srv/pryv", "Destination": "/app/pryv"}]
+    inspected = {**INSPECTED, "Config": config, "Mounts": mounts}
+
+    found = told(core(), {**running(), "docker top": "c0ffee", "docker inspect": json.dumps([inspected])})
+
+    assert found.config_paths == ("/srv/pryv/",)
+
+
 def test_one_of_dokku_is_told_by_its_app() -> None:
     inspected = {**INSPECTED, "Config": {**INSPECTED["Config"], "Labels": {"com.dokku.app-name": "pryv"}}}  # type: ignore[dict-item]  # a mapping
 

@@ -19,7 +19,7 @@ from tests.plans import plan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CONFIG: Any = {"storages.engines.filesystem.previewsDirPath": "/var/lib/pryv/previews"}
+CONFIG = Config({"storages.engines.filesystem.previewsDirPath": "/var/lib/pryv/previews"}, ())
 
 
 def telling(*texts: str | int) -> Callable[[Any], Any]:
@@ -89,7 +89,7 @@ MASTER = {"pid": 7, "argv": ["/usr/bin/node", "bin/master.js", "--config", "/etc
     ],
 )
 def test_the_dest_has_the_node_that_runs_the_source(running: list[Any], source: str, dest: str | int, *, held: bool) -> None:
-    check = drive(preflight.runs_the_core(plan()), telling(json.dumps({"running": running, "kept": None}), source, dest))
+    [check] = drive(preflight.runs_the_core(plan()), telling(json.dumps({"running": running, "kept": None}), source, dest))
 
     assert (check.outcome == "held") is held
 
