@@ -90,7 +90,7 @@ def test_an_empty_file_has_nothing_and_json_is_read_as_json() -> None:
         parsed("/etc/pryv/c.json", b"a: secret-value")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200))
 def test_whatever_the_bytes_are_they_are_a_mapping_or_a_config_error(raw: bytes) -> None:
     try:

@@ -201,7 +201,7 @@ def test_a_location_or_header_that_stands_in_another_file_is_refused_and_so_is_a
 
 
 @given(st.lists(st.sampled_from(["a", " ", "\n", "'", '"', "\\", ";", "{", "}", "#", "$", "${x}", "é"]), max_size=40).map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_read_or_refused_and_a_directive_is_where_it_says(text: str) -> None:
     try:
         found = nginx.parse("f", text)
