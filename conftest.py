@@ -116,7 +116,7 @@ def _asks(config: pytest.Config) -> Callable[[str], str] | None:
 
     capture.suspend(in_=True)
     try:
-        return ask if sys.stdin.isatty() else None
+        return ask if sys.stdin and sys.stdin.isatty() else None
     finally:
         capture.resume()
 

@@ -137,7 +137,9 @@ def demand_as_approved(asked: Asked, performer: Performer) -> None:
     plan, approval = asked.plan, asked.approval
     document = f"next  make a plan document and have it approved: pytest features/ --plan {asked.path} --dry-run"
     if said := window_said(plan, datetime.now(UTC)):
-        raise Refused(f"{OUTSIDE}: {said}")
+        raise Refused(
+            f"{OUTSIDE}: {said}\nnext  come back when it has begun, or give the plan another window and have that approved"
+        )
     if approval is None:
         raise Refused(f"no plan document of {plan.change.id} was approved (looked in {asked.reports})\n{document}")
     if found := changed(approval, asked.digests, {}):

@@ -32,7 +32,7 @@ TOOK = {"The source core is stopped": (50, 2.0), "The data roots arrive unchange
 def move(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveMove]:
     """Return hosts with their plan; they are ended with the tests."""
     one = made(tmp_path_factory.mktemp("live"))
-    rehearsed(one.reports, 30_000_000)
+    rehearsed(one.reports, 100_000_000)
     yield one
     one.world.end()
 
