@@ -7,15 +7,18 @@ import ipaddress
 import os
 import re
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fixtures import worlds
-from fixtures.containers import engine, images, labels, network, units
+from fixtures.containers import engine, images, labels, leftovers, network, units
 from fixtures.containers.archive import write_tar
 from fixtures.containers.ground import Way
+from fixtures.hosts import __main__ as command
+from fixtures.hosts import records
 from fixtures.hosts.accounts import ALL, BIND, POSTGRES, PRYV
 from fixtures.hosts.disks import Disk
 from fixtures.hosts.processes import Process
@@ -51,13 +54,34 @@ def test_hosts_are_containers_where_an_engine_answers_and_the_line_says_why(monk
     monkeypatch.setattr(engine, "look", lambda: "no Docker engine answers (refused)")
     assert worlds.chosen(None) == ("loopback", "no Docker engine answers (refused)")
     assert worlds.chosen("containers") == ("containers", "asked for")
-    with pytest.raises(
-        Refused, match=r"hosts cannot be containers: no Docker engine answers \(refused\); start an engine, or take"
-    ):
+    with pytest.raises(Refused, match=r"need an engine: no Docker engine answers \(refused\); start one, or take"):
         engine.demand()
 
     monkeypatch.setattr(engine, "look", lambda: engine.Engine(None, "20.10.24", "1"))  # type: ignore[arg-type]  # it is not asked
     assert worlds.chosen(None) == ("containers", "a Docker engine answers, 20.10.24")
+
+
+def test_a_world_of_containers_stays_until_its_engine_answers_and_the_others_are_cleaned_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dead = Process(os.getpid(), 1, "another boot")
+    ports = dict.fromkeys(("primary", "secondary", "broker", "rqlite", "raft"), 1)
+    with records.choosing(tmp_path):
+        folder, record = records.begin(tmp_path, network="10.0.0", provider=records.CONTAINERS, **ports)
+        other, _ = records.begin(tmp_path, network="127.0.0", **ports)
+    records.write(folder, replace(record, owner=dead))
+    (other / "world.json").unlink()
+    for module in (engine, leftovers):
+        monkeypatch.setattr(module, "look", lambda: "no Docker engine answers (refused)")
+    monkeypatch.setattr(leftovers, "demand", engine.demand)
+
+    assert command.main(["clean", str(tmp_path)]) == 1
+
+    assert "hosts that are containers need an engine: no Docker engine answers (refused)" in capsys.readouterr().err
+    assert (folder.is_dir(), other.exists()) == (True, False)
+    with records.choosing(tmp_path):
+        records.tidy(tmp_path)
+    assert folder.is_dir()
 
 
 def test_a_deploy_that_loopback_hosts_do_not_have_is_refused(tmp_path: Path) -> None:
