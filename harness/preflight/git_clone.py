@@ -23,8 +23,12 @@ LONGEST_BUILD_S = 4 * 3600.0
 NO_CHECKOUT = 128  # git's code for what is none
 # No part of the core: its own override, which comes with the config, and what an interpreter writes beside it.
 NOT_OF_THE_CORE = (":!config/override-config.yml", ":!*__pycache__*")
-# Of the core's user, whatever account we come with: its home holds its git config and its keys.
-HOME = 'HOME=$(getent passwd "$(id -u)" | cut -d: -f6); export HOME GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND="ssh -oBatchMode=yes"; '
+# Of the core's user, whatever account we come with: its home holds its git config and its keys. A tree that belongs to another
+# (root, mostly) is read all the same: the core itself runs what lies there.
+HOME = (
+    'HOME=$(getent passwd "$(id -u)" | cut -d: -f6); export HOME GIT_TERMINAL_PROMPT=0 GIT_SSH_COMMAND="ssh -oBatchMode=yes" '
+    'GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="*"; '
+)
 # Prints the commit, how many files it has, and what differs from it (as git status does).
 STATE = f"""\
 {HOME}cd "$0" || exit

@@ -104,6 +104,14 @@ def test_a_source_can_be_cloned_when_it_is_a_commit_that_the_repository_has(host
     assert older == [([], "held"), ("there", "held")]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a tree away")
+def test_a_tree_that_belongs_to_another_user_is_read_too(hosts: Hosts) -> None:
+    os.chown(hosts.trees[Role.SOURCE], 65534, 65534)
+    os.chown(hosts.trees[Role.SOURCE] / ".git", 65534, 65534)
+
+    assert hosts.outcomes(preflight.can_be_cloned) == [([], "held"), ("there", "held")]
+
+
 def test_a_tree_without_git_cannot_be_cloned(hosts: Hosts) -> None:
     (hosts.trees[Role.SOURCE] / ".git").rename(hosts.trees[Role.SOURCE] / "no")
 
