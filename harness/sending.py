@@ -48,6 +48,8 @@ AUTHORISE = KEYS_FILE + (
 )
 READ_KEYS = KEYS_FILE + 'cat "$file" 2>/dev/null || true'
 REFUSED = 77
+TRY = '"$@"; code=$?; [ "$code" != 255 ] || code=1; exit "$code"'  # by 255 ssh says that it came to no host: ours did
+LEAVES_BY = 'ip -o route get "$0" 2>/dev/null | head -n 1 || true'
 CLAIM = 'umask 077; touch "$0"; grep -qxF "$1" "$0" || { printf "%s\\n" "$1" >> "$0"; sync "$0"; }'
 
 
@@ -137,11 +139,14 @@ def authorised(plan: Plan, data: Iterable[str]) -> Reading[list[Check]]:
 def _is_let_in(plan: Plan) -> Reading[Check]:
     """Look what the dest answers when the source comes with the key and asks for something else than to send files."""
     target = f"{plan.dest.ssh.user}@{_dest(plan)[0]}"
-    argv = (*shlex.split(shell_to_dest(plan)), "--", target, "true")
+    argv = ("sh", "-c", TRY, "try", *shlex.split(shell_to_dest(plan)), "--", target, "true")
     answer = yield Ask(Command(Role.SOURCE, argv, exits=tuple(range(256))))
     observed = "let in, and refused" if answer.exit == REFUSED else f"exit {answer.exit}: {answer.tail()}"
     why = "files could not be sent, and that would be known only while users wait"
     remedy = "say in the plan how the source reaches the dest's sshd and as which addresses the dest sees it (sending: …)"
+    if answer.exit != REFUSED:
+        way = yield Ask(Command(Role.SOURCE, ("sh", "-c", LEAVES_BY, _dest(plan)[0])))
+        remedy += f"; the source's way there: {way.text or 'not told'}"
     name = "the key, when it asks for something else than to send files"
     return equal(name, Witness.SSH, "let in, and refused", observed, why=why, remedy=remedy)
 

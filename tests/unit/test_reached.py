@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures.hosts.world import open_world
-from harness.errors import HostKeyRefused, Unreachable
+from harness.discovery.keys import demand_pinned
+from harness.errors import HostKeyRefused, Refused, Unreachable
 from harness.plan import JumpPart, SshPart, load
 from harness.transport.offered import offered
 from harness.transport.ssh import Ssh, pinned_keys
@@ -128,3 +129,20 @@ def test_the_key_that_a_host_offers_is_asked_for_without_signing_in(plan: Plan, 
     assert (" ".join(line.split()[1:3]),) == pinned_keys(plan.source.ssh)
     assert line.startswith(f"[{plan.source.ssh.host}]:{plan.source.ssh.port} ")
     assert not Path(none).exists()
+
+
+def test_a_key_is_pinned_by_a_persons_yes_and_by_nothing_else(plan: Plan, tmp_path: Path) -> None:
+    part = changed(plan.source.ssh, known_hosts=str(tmp_path / "ssh" / "known_hosts"))
+    asked: list[str] = []
+
+    def no(question: str) -> str:
+        asked.append(question)
+        return "y"
+
+    with pytest.raises(Refused, match="if it is the same, pin it, then type this again"):
+        demand_pinned("source", part, no)
+    assert pinned_keys(part) == ()
+    demand_pinned("source", part, lambda _: "yes")
+    assert pinned_keys(part) == pinned_keys(plan.source.ssh)
+    demand_pinned("source", part, no)  # it is pinned: nobody is asked
+    assert ["SHA256:" in question for question in asked] == [True]
