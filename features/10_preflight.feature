@@ -24,6 +24,12 @@ Feature: Nothing is touched before everything is known
     And the dest's PostgreSQL can take what the source's writes
     And the dest has what runs the source's core
 
+  @docker
+  Scenario: The core's container can be made again on the dest
+    Then the source's container outlives its stop, and holds nothing alone
+    And every volume of the source's container is known
+    And the dest has no container and no volume of those names
+
   Scenario: The clocks agree
     Then both clocks agree with ours
 

@@ -15,6 +15,12 @@ Feature: The dest is ready to receive
     When the source's unit is installed on the dest
     Then the dest's unit is the source's, but for the planned changes
 
+  @docker
+  Scenario: The dest has the source's container, not started
+    When the core's container is made on the dest
+    Then the dest's container is the source's, but for the planned changes
+    And no process of the dest core runs
+
   @dokku
   Scenario: The dest has the source's app
     Then the dest's app has the source's image, mounts and variables, but for the planned changes

@@ -30,7 +30,7 @@ SELECT name COLLATE "C" FROM (SELECT user_id FROM users_index UNION ALL SELECT '
 
 def belong_to_users(plan: Plan, dest: Config, pseudonym: Callable[[str], str]) -> Reading[Check]:
     """Look for folders of users whom the dest's database does not know; users without a folder are many: it is made when needed."""
-    users = str(dest["storages.engines.sqlite.path"])
+    users = dest.path("storages.engines.sqlite.path")
     there = Command(Role.DEST, ("sh", "-c", FOLDERS, users), timeout_s=LONGEST_S)
     psql = as_admin(plan, "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", dest.login(Role.DEST).database, "-c", USERS)
     found = yield Compare(there, Command(Role.DEST, psql, timeout_s=LONGEST_S))

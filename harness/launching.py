@@ -128,7 +128,7 @@ def runs_with_its_config(plan: Plan) -> Reading[Check]:
     """Look whether the dest's core was started after its config was last written: a core reads it when it starts."""
     config = yield from configuration.effective(plan, Role.DEST)
     files = config.files if config else ()
-    dated = yield Ask(Command(Role.DEST, ("stat", "-L", "-c", "%.Y", "--", *files, f"{plan.core.app_path}")))
+    dated = yield Ask(Command(Role.DEST, ("stat", "-L", "-c", "%.Y", "--", *files, "/")))
     written = max(map(float, dated.lines[: len(files)]), default=0.0)
     running = (yield from configuration.masters(plan, Role.DEST))["running"]
     since = [round(one["began"] - written, 2) for one in running]

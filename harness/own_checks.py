@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import rqlite
 from harness.check import Check, Witness, equal
+from harness.container import with_pid
 from harness.core_api import call
 from harness.deed import Ask, Command, Keep, Query, Role, Secret
 from harness.errors import DeedFailed
@@ -60,7 +61,8 @@ def _of_platform(answers: Sequence[HttpAnswer]) -> dict[str, Any]:
 def _of_rows(plan: Plan, role: Role) -> Command:
     """Return the command that runs the core's own check of its rows beside the running core, as its user."""
     asked = python(role, "integrity", plan.core.app_path, str(LONGEST_S), timeout_s=LONGEST_S + 60)
-    return replace(asked, as_user=plan.core.user, private=True, says=f"run the core's own integrity check on the {role}")
+    said = replace(asked, private=True, says=f"run the core's own integrity check on the {role}")
+    return with_pid(plan, said) if plan.core.docker else replace(said, as_user=plan.core.user)
 
 
 def note(plan: Plan, config: Config) -> Act:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from harness import booting, door, service, verification
+from harness import booting, door, remade, service, verification
 from harness.check import Check, Witness, equal
 from harness.control import control
 from harness.databases.postgresql import admin_sql
@@ -202,7 +202,7 @@ def served(plan: Plan, source: Config, known: dict[str, Any] | None, via: Role |
 
 
 def _paths(plan: Plan, source: Config, mine: set[str]) -> list[str]:
-    known = [*plan.core.config_paths, plan.core.app_path, *(root.path for root in data_roots(source))]
+    known = [*plan.core.folders, *(root.path for root in data_roots(source))]
     claimed_paths = sorted(thing.partition(" ")[2] for thing in mine if thing.startswith("path "))
     return list(dict.fromkeys([path.rstrip("/") for path in known] + claimed_paths))
 
@@ -214,6 +214,7 @@ def clear(plan: Plan, source: Config, dest: Config, mine: set[str]) -> Act:
         yield replace(admin_sql(plan, Role.DEST, DROP, db=login.database), says=f"drop the database {login.database} on the dest")
     if f"role {login.user}" in mine:
         yield replace(admin_sql(plan, Role.DEST, DROP_ROLE, name=login.user), says=f"drop the role {login.user} on the dest")
+    yield from remade.remove(plan, mine)
     for path in _paths(plan, source, mine):
         if f"path {path}" in mine:
             yield Command(Role.DEST, ("sh", "-c", CLEAR, path), timeout_s=3600.0, says=f"remove {path} on the dest")
@@ -233,5 +234,6 @@ def cleared(plan: Plan, source: Config, dest: Config) -> Reading[list[Check]]:
         equal("this run's folders on the dest", Witness.FILES, [], [path for path in filled if f"path {path}" in mine], len(paths)),
         equal("this run's database and role on the dest", Witness.SQL, [], left, len(there)),
         *(yield from unit_is_forgotten(plan, mine)),
+        *(yield from remade.is_gone(plan)),
         *(yield from door.as_before(plan)),
     ]

@@ -59,8 +59,8 @@ def data_roots(config: Config) -> tuple[DataRoot, ...]:
 
 
 def _of_users(config: Config) -> tuple[DataRoot, ...]:
-    users = PurePosixPath(str(config["storages.engines.sqlite.path"]))
-    previews = PurePosixPath(str(config["storages.engines.filesystem.previewsDirPath"]))
+    users = PurePosixPath(config.path("storages.engines.sqlite.path"))
+    previews = PurePosixPath(config.path("storages.engines.filesystem.previewsDirPath"))
     shared = users.parent
     if shared == previews.parent and len(shared.parts) > DEEP_ENOUGH:
         return (DataRoot(str(shared), (f"/{previews.name}/*", SHM)),)

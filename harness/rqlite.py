@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from harness.check import Check, Witness, equal
 from harness.configuration.values import RQLITE_DIR
+from harness.container import in_its_network, of_image
 from harness.deed import Ask, Command, Compare, Role
 from harness.errors import DeedFailed
 from harness.host import python
@@ -21,6 +22,7 @@ from harness.sqlite_sets import kept
 
 if TYPE_CHECKING:
     from harness.configuration import Config
+    from harness.container import Container
     from harness.deed import Act, Reading
     from harness.plan import Plan
 
@@ -72,7 +74,7 @@ def core_key(config: Config) -> str:
 
 def _asked(role: Role, config: Config) -> Reading[dict[str, Any]]:
     asked = python(role, "rqlite", "ask", str(ports(config)[0]), core_key(config), timeout_s=LONGEST_S)
-    found: dict[str, Any] = (yield Ask(replace(asked, private=True))).json()
+    found: dict[str, Any] = (yield Ask(replace(in_its_network(config.container, asked), private=True))).json()
     return found
 
 
@@ -109,7 +111,7 @@ def answers(role: Role, config: Config) -> Reading[list[Check]]:
 def closed_to_others(plan: Plan, role: Role, config: Config) -> Reading[Check]:
     """Look from the other host whether rqlited's ports can be reached; raises DeedFailed where not even the public port can."""
     other = next(one for one in Role if one is not role)
-    public, wanted = str(plan.core.public_port), [str(port) for port in ports(config)]
+    public, wanted = str(plan.core.public_port), [str(port) for one in ports(config) for port in config.port(one) or (one,)]
     asked = python(other, "rqlite", "reach", str(plan.host(role).address), public, *wanted)
     answer = yield Ask(asked)
     found = answer.json()
@@ -136,11 +138,20 @@ def same_program(config: Config) -> Reading[Check]:
     """Look whether both hosts have the same rqlited where the config says, by what it says of itself."""
     path = str(config[f"{PART}binPath"])
     program = path if path.startswith("/") else f"{config.folder}/{path}"
+    if config.container:
+        return (yield from _same_image(program, config.container))
     asked = tuple(Ask(Command(role, ("sh", "-c", '"$0" -version 2>&1', program), exits=(0, 126, MISSING))) for role in Role)
     source, dest = ["none" if answer.exit else answer.text for answer in (yield asked)]
     why = "another rqlited may not read these files, or loses what this one kept"
     remedy = f"install it on the dest as {program}"
     return equal(f"{program} on the dest", Witness.FILES, source, dest, int(source != "none"), why=why, remedy=remedy)
+
+
+def _same_image(program: str, container: Container) -> Reading[Check]:
+    """Look whether the dest's container has the program from the same image; where it is mounted, its config's facts tell."""
+    found = yield from of_image(container)
+    why = "another rqlited may not read these files, or loses what this one kept"
+    return equal(f"image that the dest's {program} is from", Witness.FILES, container.image, found, why=why)
 
 
 # --- at rest
@@ -176,7 +187,7 @@ def rows_kept(plan: Plan, config: Config) -> Reading[Check]:
     out = f"{plan.run_folder}/platform-rows"
     rest = python(Role.SOURCE, "rqlite", "rest", folder(config), out, timeout_s=LONGEST_S)
     running = python(Role.DEST, "rqlite", "rows", str(ports(config)[0]), out, timeout_s=LONGEST_S)
-    yield (Ask(rest), Ask(running))
+    yield (Ask(rest), Ask(in_its_network(config.container, running)))
     found = yield Compare(Command(Role.SOURCE, ("cat", out)), Command(Role.DEST, ("cat", out)))
     lost = [text.split()[0][:SHOWN_OF_A_KEY] for text in found.left_only]
     why = "a start that does not read all of its log, or another folder, has lost these"

@@ -65,7 +65,8 @@ def claimed(plan: Plan, role: Role) -> Reading[set[str]]:
 
 def folders(plan: Plan, data: Iterable[str]) -> tuple[str, ...]:
     """Return the folders that the key may write into."""
-    paths = (*plan.core.config_paths, plan.core.app_path, f"{plan.run_folder}/dumps", *data)
+    image = (f"{plan.run_folder}/image",) if plan.core.docker else ()
+    paths = (*plan.core.folders, *image, f"{plan.run_folder}/dumps", *data)
     return tuple(path.rstrip("/") for path in paths)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import rqlite
 from harness.check import Check, Witness, equal
+from harness.container import CONTAINED, policy_at_boot, processes, update_policy
 from harness.control import STOPPED, control
 from harness.databases.postgresql import admin_sql
 from harness.deed import Ask, Command, CommandResult, Role
@@ -82,16 +83,20 @@ def start_refused(answer: CommandResult) -> Check:
     )
 
 
-def enable(plan: Plan) -> Act:
-    """Let the dest core start at boot."""
+def enable(plan: Plan, policy: str = "") -> Act:
+    """Let the dest core start at boot, a container by this restart policy."""
     yield control(plan).enable(Role.DEST)
+    if policy:
+        says = f"give the dest core's container the restart policy {policy}"
+        yield replace(update_policy(plan, Role.DEST, policy), says=says)
 
 
 def starts_at_boot(plan: Plan, role: Role) -> Reading[Check]:
-    """Look whether a core's status says that it starts at boot."""
+    """Look whether a core's status says that it starts at boot, a container's in the source's words."""
+    policy = yield from policy_at_boot(plan)
+    expected, why = f"enabled ({policy})" if policy else "enabled", "a reboot would leave users without a core"
     answer = yield Ask(control(plan).status(role))
-    held, why = "enabled" in answer.text, "a reboot would leave users without a core"
-    return Check(f"the {role} core at boot", Witness.PROCESSES, "enabled", answer.text, held, 1, why=why)
+    return Check(f"the {role} core at boot", Witness.PROCESSES, expected, answer.text, expected in answer.text, 1, why=why)
 
 
 def launch(plan: Plan) -> Act:
@@ -106,19 +111,21 @@ def is_status(plan: Plan, role: Role, expected: str) -> Reading[Check]:
     return equal(f"status of the {role} core", Witness.PROCESSES, expected, observed)
 
 
-def _processes(role: Role) -> Command:
-    return Command(role, ("ps", "-eo", "pid=,user:32=,args="))
+def _processes(plan: Plan, role: Role) -> Command:
+    """Return the command that lists "pid user args" of every process of a host, after "* " those in containers of the core."""
+    return processes(plan, Command(role, ("ps", "-eo", "pid=,user:32=,args=")))
 
 
 def _core_processes(plan: Plan, role: Role, listed: CommandResult) -> tuple[list[str], int]:
     """Return the core's processes (pid and user) and how many processes were seen; Node hides its name, so argv and user tell.
 
     Where we come as the core's own user, it tells nothing: our shell is its too. Of the argv the program that is run tells, not
-    every path: another look of ours may name one in the core's tree at the same moment.
+    every path: another look of ours may name one in the core's tree at the same moment. In a container of the core all are its.
     """
-    rows = [text.split(None, 2) for text in listed.lines]
-    telling = plan.core.user != plan.host(role).ssh.user
-    core = [
+    rows = [text.split(None, 2) for text in listed.lines if not text.startswith(CONTAINED)]
+    telling = plan.core.user != plan.host(role).ssh.user and plan.core.docker is None
+    contained = [text.removeprefix(CONTAINED).split(None, 2) for text in listed.lines if text.startswith(CONTAINED)]
+    core = [f"{pid} {user}" for pid, user, _ in contained] + [
         f"{pid} {user}"
         for pid, user, args in rows
         if (telling and user == plan.core.user) or _runs(args.split(), f"{plan.core.app_path}/")
@@ -134,7 +141,7 @@ def _runs(words: Sequence[str], tree: str) -> bool:
 
 def no_process(plan: Plan, role: Role) -> Reading[Check]:
     """Look for processes of the core."""
-    return _none_runs(plan, role, (yield Ask(_processes(role))))
+    return _none_runs(plan, role, (yield Ask(_processes(plan, role))))
 
 
 def _none_runs(plan: Plan, role: Role, listed: CommandResult) -> Check:
@@ -145,17 +152,20 @@ def _none_runs(plan: Plan, role: Role, listed: CommandResult) -> Check:
 
 def no_listener(role: Role, config: Config) -> Reading[Check]:
     """Look for listeners of the host's own processes on the core's ports (a listener without a process is another host's)."""
-    ports = {int(config[key]) for key in PORT_KEYS} | set(rqlite.ports(config) if rqlite.used(config) else ())
+    own = [int(config[key]) for key in PORT_KEYS] + list(rqlite.ports(config) if rqlite.used(config) else ())
+    ports = {port for one in own for port in config.port(one)}
     listed = yield Ask(Command(role, ("ss", "-Hltnp")))
     rows = [text.split() for text in listed.lines]
-    own = [row[3] for row in rows if "users:((" in row[-1]]
-    found = [address for address in own if int(address.rsplit(":", 1)[1]) in ports]
-    return equal(f"listeners on {sorted(ports)}", Witness.PROCESSES, [], found, len(own), remedy="free the ports, then run again")
+    listening = [row[3] for row in rows if "users:((" in row[-1]]
+    found = [address for address in listening if int(address.rsplit(":", 1)[1]) in ports]
+    return equal(
+        f"listeners on {sorted(ports)}", Witness.PROCESSES, [], found, len(listening), remedy="free the ports, then run again"
+    )
 
 
 def stopped_and_not_enabled(plan: Plan, role: Role) -> Reading[list[Check]]:
     """Look whether a core is stopped, has no process, and is not said to start at boot."""
-    answer, listed = yield (Ask(control(plan).status(role)), Ask(_processes(role)))
+    answer, listed = yield (Ask(control(plan).status(role)), Ask(_processes(plan, role)))
     observed = answer.text or f"exit {answer.exit}"
     held = answer.exit == STOPPED and "enabled" not in observed
     why = "a first start before its time changes the database"
@@ -177,7 +187,7 @@ def _fenced(answer: CommandResult) -> Check:
 
 def frozen(plan: Plan) -> Reading[list[Check]]:
     """Look whether the source is frozen: fenced, and no process of its core runs."""
-    answer, listed = yield (Ask(control(plan).status(Role.SOURCE)), Ask(_processes(Role.SOURCE)))
+    answer, listed = yield (Ask(control(plan).status(Role.SOURCE)), Ask(_processes(plan, Role.SOURCE)))
     return [_fenced(answer), _none_runs(plan, Role.SOURCE, listed)]
 
 

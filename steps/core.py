@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness import booting, launching, own_checks, preflight, seal, service, verification
 from harness import platform as listing
+from harness.container import policy_at_boot
 from harness.deed import Role
 from steps.words import given, then, when
 
@@ -96,8 +97,8 @@ def sealed(run: Run, plan: Plan, source: Core) -> None:
 
 
 @when("the dest core is enabled", idempotent=True)
-def enable(plan: Plan) -> Act:
-    yield from service.enable(plan)
+def enable(run: Run, plan: Plan) -> Act:
+    yield from service.enable(plan, run.read(policy_at_boot(plan)))
 
 
 @then("the {role:Role} core starts at boot")

@@ -21,6 +21,7 @@ from harness.configuration.started import CHOOSERS, Started, after_program, mean
 from harness.configuration.texts import LARGEST_BYTES, parsed
 from harness.configuration.units import unit_of
 from harness.configuration.values import Config, ConfigError, flat, overlaid, secrets_of, top_keys
+from harness.container import copied_out, described, with_pid
 from harness.control import control
 from harness.deed import Ask, Command, Keep, Learn, Role, Secret
 from harness.host import python
@@ -28,16 +29,21 @@ from harness.host import python
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from harness.container import Container
     from harness.deed import CommandResult, Reading
     from harness.plan import Plan
 
 KEPT = "started"
 RUNNING = "the running core"
 KEPT_FROM = "kept from when the core ran"
-UNIT = "the unit of the stopped core"
+UNIT = "the unit or the container of the stopped core"
 PLANNED = "the plan's start command"
 UNKNOWN = "not known"
 SUFFIXES = (".yml", ".yaml", ".json")
+ALONE = (
+    "{path} is in the source's container alone, on no mount, and wins over every other config: it is lost with the container. "
+    "Copy it out (docker cp), make the container anew with a mount for it, then run again"
+)
 FORBIDDEN = 5  # of harness/hostside/started.py
 # What a core has where its tree ships no default-config.yml.
 DEFAULTS: dict[str, Any] = {
@@ -63,12 +69,16 @@ DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What a core's config is read from: its start, the files in the order in which they win, and what the tree ships."""
+    """What a core's config is read from: its start, the files in the order in which they win, and what the tree ships.
+
+    Files are named by where they are on the host, and what a container has from its image counts as shipped.
+    """
 
     started: Started
     files: Mapping[str, bytes] = field(repr=False)
     shipped: Mapping[str, Any] = field(repr=False)
     override: str = ""
+    container: Container | None = None
 
     def layer(self, role: Role, path: str) -> dict[str, Any]:
         """Return the flat layer of a file; raises ConfigError."""
@@ -80,7 +90,7 @@ class Sources:
         below = [layer for path, layer in reversed(layers.items()) if path != self.override]
         environment, arguments = self.started.layers()
         values = overlaid(self.shipped, *below, environment, arguments, layers.get(self.override, {}))
-        return Config(values, tuple(self.files), self.started.known, self.started.folder)
+        return Config(values, tuple(self.files), self.started.known, self.started.folder, self.container)
 
     def secrets(self, role: Role) -> tuple[Secret, ...]:
         """Return the secrets of every layer: one that is overruled is a secret too."""
@@ -115,7 +125,7 @@ def masters(plan: Plan, role: Role) -> Reading[dict[str, Any]]:
     """Return what harness/hostside/started.py tells of a role's host; raises ConfigError when it may not be read."""
     arguments = (plan.core.app_path, plan.core.user, f"{plan.run_folder}/private/{KEPT}.json")
     asked = replace(python(role, "started", *arguments), private=True, exits=(0, FORBIDDEN))
-    answer: CommandResult = yield Ask(asked)
+    answer: CommandResult = yield Ask(with_pid(plan, asked))
     if answer.exit:
         remedy = "come as root or as the core's user (ssh.user, or become: sudo)"
         raise ConfigError(f"{answer.text} on the {role} may not be read, and the core's config may stand there: {remedy}")
@@ -152,9 +162,15 @@ def planned_start(plan: Plan) -> Started:
 
 
 def _planned(plan: Plan, found: Mapping[str, Any]) -> Reading[dict[str, Any] | None]:
-    """Return how the source's unit would start a core that nobody saw run, as of a process; None where that cannot be told."""
-    if found["running"] or found["kept"] or plan.core.systemd is None:
+    """Return how the source's unit or container would start a core that nobody saw run, as of a process.
+
+    None where that cannot be told.
+    """
+    if found["running"] or found["kept"] or plan.core.command:
         return None
+    if plan.core.docker:
+        container = yield from described(plan, Role.SOURCE)
+        return container.process() if container else None
     unit = yield from unit_of(plan, Role.SOURCE)
     return unit.process()
 
@@ -182,10 +198,10 @@ def chosen_file(plan: Plan, started: Started) -> str:
     return f"{plan.core.app_path}/config/{environment}-config.yml" if environment else ""
 
 
-def _listed(plan: Plan, role: Role, chosen: str) -> Reading[list[str]]:
-    """Return the files at the places where config may lie."""
-    where = (override_path(plan), default_path(plan), *([chosen] if chosen else []), *plan.core.config_paths)
+def _listed(plan: Plan, role: Role, named: Sequence[str]) -> Reading[list[str]]:
+    """Return the files of the host at the places where config may lie: those that are named, and in the config folders."""
     big = ("-size", f"+{LARGEST_BYTES // 1024}k", "-printf", "huge %p\\n", "-o", "-print")
+    where = (*named, *plan.core.config_paths)
     argv = ("find", "-H", *dict.fromkeys(where), "-maxdepth", "1", "-type", "f", "(", *big, ")")
     answer: CommandResult = yield Ask(Command(role, argv, exits=(0, 1)))
     told = answer.err.decode(errors="replace").splitlines()
@@ -198,10 +214,13 @@ def _listed(plan: Plan, role: Role, chosen: str) -> Reading[list[str]]:
     return answer.lines
 
 
-def _files(plan: Plan, role: Role, started: Started, listed: Sequence[str]) -> tuple[str, ...]:
-    """Return the config files that the core reads, the winning one first; raises ConfigError when that cannot be told."""
-    override = [path for path in (override_path(plan),) if path in listed]
-    chosen = chosen_file(plan, started)
+def _files(plan: Plan, role: Role, started: Started, listed: Sequence[str], at: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the config files that the core reads, the winning one first; raises ConfigError when that cannot be told.
+
+    `at` tells where on the host the core's own paths are.
+    """
+    override = [path for path in (at[override_path(plan)],) if path in listed]
+    chosen = at.get(chosen_file(plan, started), "")
     if started.chooser("config") or chosen in listed:
         return (*override, *([chosen] if chosen in listed else []))
     if override and started.known in {RUNNING, KEPT_FROM, UNIT}:  # it is started without --config: it reads no other file
@@ -222,18 +241,30 @@ def _readable(role: Role, path: str) -> str:
 def sources(plan: Plan, role: Role) -> Reading[Sources]:
     """Read everything that makes a role's config; the dest's core is to be started as the source's is, but for planned changes."""
     found = yield from masters(plan, Role.SOURCE)
+    container = yield from described(plan, role)
     found["planned"] = yield from _planned(plan, found)
     started = _before_files(plan, role, found)
-    listed = yield from _listed(plan, role, chosen_file(plan, started))
-    files = [_readable(role, path) for path in _files(plan, role, started, listed)]
-    default = [default_path(plan)] if default_path(plan) in listed else []
+    chosen = chosen_file(plan, started)
+    own = [path for path in (override_path(plan), default_path(plan), chosen) if path]
+    at = {path: container.on_host(path) if container else "" if plan.core.docker else path for path in own}
+    listed = yield from _listed(plan, role, [path for path in at.values() if path])
+    files = [_readable(role, path) for path in _files(plan, role, started, listed, at)]
+    default = [path for path in (at[default_path(plan)],) if path in listed]
     texts = yield tuple(Ask(Command(role, ("cat", path), private=True)) for path in (*files, *default))
     raw = {path: text.out for path, text in zip((*files, *default), texts, strict=True)}
+    inside = yield from copied_out(role, container, [path for path, place in at.items() if not place])
+    below = [raw.pop(path) for path in default] or [inside[path] for path in (default_path(plan),) if path in inside]
     shipped = flat(DEFAULTS)
-    if default:
-        below = flat(parsed(f"{default[0]} on the {role}", raw.pop(default[0])))
-        shipped = overlaid(below, own_paths(plan.core.app_path))
-    whole = Sources(started, raw, shipped, override_path(plan))
+    if below:
+        shipped = overlaid(flat(parsed(f"{default_path(plan)} on the {role}", below[0])), own_paths(plan.core.app_path))
+    if chosen in inside:
+        shipped = overlaid(shipped, flat(parsed(f"{chosen} on the {role}", inside[chosen])))
+    override = at[override_path(plan)] or override_path(plan)
+    if override in inside:
+        if role is Role.SOURCE:
+            raise ConfigError(ALONE.format(path=override))
+        raw = {override: inside[override], **raw}
+    whole = Sources(started, raw, shipped, override, container)
     if started.known == RUNNING:
         whole = yield from _kept(whole, role, found)
     elif started.known == UNIT:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from harness.container import Container
 
 SECRET = re.compile(r"(secret|password|passphrase|pass|pwd|token|key|credentials?)$", re.IGNORECASE)
 SECRET_TOO = re.compile(r"(authorization|cookie|tokens|keyid)$", re.IGNORECASE)
@@ -128,13 +130,15 @@ class Place:
 class Config:
     """A core's effective config: dotted keys, and the files it came from in the order in which they win.
 
-    `known` says how its arguments and environment are known, `folder` is the one that its relative paths begin at.
+    `known` says how its arguments and environment are known, `folder` is the one that its relative paths begin at. The core's own
+    paths are in `values`; where each is on its host is told by `path` and the places, for a core in a container by that.
     """
 
     values: Mapping[str, Any] = field(repr=False)
     files: tuple[str, ...]
     known: str = ""
     folder: str = ""
+    container: Container | None = None
 
     def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - a config value is any
         if key not in self.values:
@@ -151,12 +155,13 @@ class Config:
 
     def user_folders(self) -> tuple[str, ...]:
         """Return the folders that hold users' files."""
-        paths = (value for key, value in self.values.items() if key.startswith("storages.") and isinstance(value, str))
+        own = [value for key, value in self.values.items() if key.startswith("storages.") and isinstance(value, str)]
+        paths = [*own, *(self.container.on_host(path) for path in own if self.container)]
         return tuple(sorted({path.rstrip("/") for path in paths if path.startswith("/") and path.strip("/").count("/") > 1}))
 
     def changed(self, changes: Mapping[str, Any]) -> Config:
         """Return this config with some dotted keys changed."""
-        return Config({**self.values, **changes}, self.files, self.known, self.folder)
+        return replace(self, values={**self.values, **changes})
 
     def engines(self) -> dict[str, str]:
         """Return the engine of each kind of storage that has one: base, platform, series, file, audit."""
@@ -168,25 +173,47 @@ class Config:
         engines = self.engines()
         keys = [key for key, kind, engine in DATA if not kind or engines.get(kind) == engine]
         beside = {key for key, switch in KEPT_BESIDE if self.get(switch)}
-        return tuple(
-            Place(key, path, key in CACHES, key in beside)
-            for key in (*keys, *sorted(beside))
-            for path in self._paths(self.get(key))
-        )
+        return tuple(Place(key, path, key in CACHES, key in beside) for key in (*keys, *sorted(beside)) for path in self._kept(key))
+
+    def path(self, key: str) -> str:
+        """Return where the data that a key names are on the host; raises ConfigError where that cannot be told."""
+        found = self._kept(key)
+        if not found:
+            raise ConfigError(f"the core's config names no place by {key}")
+        return found[0]
+
+    def port(self, port: int) -> tuple[int, ...]:
+        """Return the ports of the host by which a port of the core is reached: itself, but for a container's."""
+        return (port,) if self.container is None else self.container.published(port)
 
     def named_files(self) -> tuple[Place, ...]:
         """Return every file or folder that the config names and that is no data: TLS files, extensions, file URLs."""
         keys = (*FILES, TOKENS) if self.get(TOKENS_SWITCH) else FILES
-        found = [Place(key, path) for key in keys for path in self._paths(self.get(key))]
+        found = [Place(key, path) for key in keys for path in self._on_host(self.get(key))]
         urls = [(key, value) for key, value in self.values.items() if isinstance(value, str) and value.startswith(FILE_URL)]
-        return (*found, *(Place(key, path) for key, value in sorted(urls) for path in self._paths(value.removeprefix(FILE_URL))))
+        return (*found, *(Place(key, path) for key, value in sorted(urls) for path in self._on_host(value.removeprefix(FILE_URL))))
 
-    def _paths(self, value: object) -> tuple[str, ...]:
+    def _own(self, value: object) -> tuple[str, ...]:
         """Return the absolute path that a value is, or none; a relative one begins at the folder that the core runs in."""
         if not isinstance(value, str) or not value or "REPLACE" in value:
             return ()
         whole = PurePosixPath(self.folder or "/", value)
         return (str(whole),)
+
+    def _on_host(self, value: object) -> tuple[str, ...]:
+        """Return where a path is on the host; none for what a container has in its image alone."""
+        own = self._own(value)
+        return own if self.container is None else tuple(path for path in map(self.container.on_host, own) if path)
+
+    def _kept(self, key: str) -> tuple[str, ...]:
+        """Return where data are on the host; raises ConfigError for those that a container has nowhere else."""
+        own, found = self._own(self.get(key)), self._on_host(self.get(key))
+        if own and not found:
+            raise ConfigError(
+                f"the core keeps data in {own[0]} ({key}), which is in its container alone, on no mount and no volume: they are "
+                "lost with it. Copy them out (docker cp), make the container anew with a mount for them, then run again"
+            )
+        return found
 
     def login(self, host: Role) -> Login:
         """Return how the core signs in to its PostgreSQL."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.control.commands import ByCommands
+from harness.control.docker import ByDocker
 from harness.control.dokku import ByDokku
 from harness.control.systemd import BySystemd
 
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
 STOPPED = 3  # systemctl's code for a unit that does not run
 # Each is made of the part of the plan that has its name.
-CONTROLS: dict[str, Callable[[Any], Control]] = {"command": ByCommands, "systemd": BySystemd, "dokku": ByDokku}
+CONTROLS: dict[str, Callable[[Any], Control]] = {
+    "command": ByCommands,
+    "docker": ByDocker,
+    "dokku": ByDokku,
+    "systemd": BySystemd,
+}
 
 
 def control(plan: Plan) -> Control:

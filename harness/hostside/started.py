@@ -1,12 +1,12 @@
 """Tells how the core's master process was started: its arguments, its environment, its folder.
 
-Usage: started.py APP_PATH USER KEPT_FILE
+Usage: started.py APP_PATH USER KEPT_FILE [PID]
 
-A master is a process of this host (not of a container on it) with a program called master, master.js or master.py in its
-arguments, that belongs to the core: its user, its tree or its folder says so. Its workers have the same arguments; they are left
-out, as their parent is one. Printed is JSON: {"running": [{"pid", "argv", "environ", "cwd", "began"}], "kept": what KEPT_FILE
-holds or null}; `began` is seconds since the epoch. Bytes that are no UTF-8 become lone surrogates. Exit 5: the environment of a
-master may not be read.
+A master is a process of this host, not of a container on it, with a program called master, master.js or master.py in its arguments,
+that belongs to the core: its user, its tree or its folder says so. With PID it is a process of the container whose process that
+is; 0: of one that does not run. Its workers have the same arguments; they are left out, as their parent is one. Printed is JSON:
+{"running": [{"pid", "argv", "environ", "cwd", "began"}], "kept": what KEPT_FILE holds or null}; `began` is seconds since the epoch.
+Bytes that are no UTF-8 become lone surrogates. Exit 5: the environment of a master may not be read.
 """
 
 from __future__ import annotations
@@ -37,9 +37,12 @@ def parent_and_user(pid: str) -> tuple[str, str]:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - as above
             parent = file.read().rpartition(")")[2].split()[1]
         uid = os.stat(f"/proc/{pid}").st_uid  # noqa: PTH116 - as above
-        return parent, pwd.getpwuid(uid).pw_name
-    except (FileNotFoundError, ProcessLookupError, KeyError):
+    except (FileNotFoundError, ProcessLookupError):
         return "", ""
+    try:
+        return parent, pwd.getpwuid(uid).pw_name
+    except KeyError:  # a container has users of its own
+        return parent, ""
 
 
 def folder(pid: str) -> str:
@@ -50,16 +53,16 @@ def folder(pid: str) -> str:
         return ""
 
 
-def is_ours(pid: str) -> bool:
-    """Whether a process sees the same root folder as we do."""
+def has_root(pid: str, root: str) -> bool:
+    """Whether a process sees this folder as its root folder."""
     try:
-        return os.path.samefile(f"/proc/{pid}/root", "/")  # noqa: PTH121 - as above
+        return os.path.samefile(f"/proc/{pid}/root", root)  # noqa: PTH121 - as above
     except OSError:
         return False
 
 
-def masters(app: str, user: str) -> list[str]:
-    """Return the pids of the core's masters."""
+def masters(app: str, user: str, root: str) -> list[str]:
+    """Return the pids of the core's masters, among the processes with this root folder."""
     found = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - names are all that is wanted
         argv = words(pid, "cmdline")
@@ -68,7 +71,7 @@ def masters(app: str, user: str) -> list[str]:
         parent, owner = parent_and_user(pid)
         below = [os.fsencode(f"{app}/"), os.fsencode(app)]
         at_home = f"{folder(pid)}/".startswith(f"{app}/") or any(word.startswith(below[0]) for word in argv)
-        if (owner == user or at_home) and is_ours(pid):
+        if (owner == user or at_home) and has_root(pid, root):
             found[pid] = parent
     return [pid for pid, parent in found.items() if parent not in found]
 
@@ -91,10 +94,11 @@ def began(pid: str) -> float:
     return time.time() - up + ticks / os.sysconf("SC_CLK_TCK")
 
 
-def main(app: str, user: str, kept: str) -> int:
+def main(app: str, user: str, kept: str, inside: str = "") -> int:
     """Print what is asked for."""
+    root = f"/proc/{inside}/root" if inside else "/"
     try:
-        running = [one for one in map(told, masters(app, user)) if one["argv"]]
+        running = [one for one in map(told, masters(app, user, root)) if one["argv"]]
     except PermissionError as error:
         print(error.filename)  # noqa: T201 - the answer
         return FORBIDDEN

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 HIGHEST_PORT = 65_535
 IPV6 = 6
+OF_IMAGES = "-image"
 
 
 def contradictions(plan: Plan) -> Iterator[tuple[Where, str]]:
@@ -23,6 +24,7 @@ def contradictions(plan: Plan) -> Iterator[tuple[Where, str]]:
     yield from _deploy(plan)
     yield from _git(plan)
     yield from _apps(plan)
+    yield from _install(plan)
     yield from _hosts(plan)
     yield from _ports(plan)
     yield from _config(plan)
@@ -52,6 +54,12 @@ def _git(plan: Plan) -> Iterator[tuple[Where, str]]:
 def _apps(plan: Plan) -> Iterator[tuple[Where, str]]:
     if plan.core.dokku and plan.dest.install != "none":
         yield ("dest", "install"), "must be none for `deploy: dokku`: its app is made and deployed there by somebody"
+
+
+def _install(plan: Plan) -> Iterator[tuple[Where, str]]:
+    if plan.dest.install.endswith(OF_IMAGES) != (plan.core.deploy == "docker"):
+        wanted = "a container has its core from its image" if plan.core.docker else "an image is for `deploy: docker`"
+        yield ("dest", "install"), wanted
 
 
 def _ports(plan: Plan) -> Iterator[tuple[Where, str]]:

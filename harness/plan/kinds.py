@@ -57,6 +57,7 @@ FOLDERS = r"(?!.*\.\.)(/(?!\.(/|$))[A-Za-z0-9._@+=:,-]+)+/?"
 PATH_MEANS = "an absolute path without '..', of letters, digits and ._@+=:,- only"
 
 Id = Annotated[str, Matching("[A-Za-z0-9_][A-Za-z0-9_.-]*", 64, "letters, digits, '.', '_' and '-', a letter or digit first")]
+ContainerName = Annotated[str, Matching("[A-Za-z0-9][A-Za-z0-9_.-]+", 64, "the name of a container")]
 User = Annotated[str, Matching("[A-Za-z_][A-Za-z0-9_.-]*", 32, "the name of a system user")]
 EnvironmentName = Annotated[str, Matching("[A-Za-z_][A-Za-z0-9_]*", 128, "the name of an environment variable")]
 HostName = Annotated[

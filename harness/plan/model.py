@@ -19,6 +19,7 @@ from harness.plan.kinds import (
     Argv,
     ConfigKey,
     ConfigValue,
+    ContainerName,
     DokkuApp,
     Email,
     Folder,
@@ -86,6 +87,12 @@ class SystemdControl(Part):
         return self.unit if self.unit.endswith(".service") else f"{self.unit}.service"
 
 
+class DockerControl(Part):
+    """A core that runs as a container of its host's Docker engine, and is controlled by that container's name."""
+
+    container: ContainerName = "pryvio_open_pryv_io"
+
+
 class DokkuControl(Part):
     """Which app of Dokku the core is, on both hosts."""
 
@@ -96,13 +103,19 @@ class CorePart(Part):
     """The core as it is known from outside, and how it is run: `deploy` names the part that says how it is controlled."""
 
     public_url: PublicUrl
-    deploy: Literal["command", "systemd", "dokku"]
+    deploy: Literal["command", "docker", "systemd", "dokku"]
     command: CommandControl | None = None
+    docker: DockerControl | None = None
     systemd: SystemdControl | None = None
     dokku: DokkuControl | None = None
     user: User
     app_path: Folder
     config_paths: tuple[Folder, ...] = Field(min_length=1, max_length=20)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders of its host that are the core's own beside its data; a container has its tree from its image."""
+        return self.config_paths if self.docker else (*self.config_paths, self.app_path)
 
     @property
     def public_name(self) -> str:
@@ -197,7 +210,7 @@ class GitPart(Part):
 class DestPart(HostPart):
     """The host that the core moves to, and how the core gets there: `none` is looked at only, as somebody has installed it."""
 
-    install: Literal["copy-tree", "git-clone", "none"]
+    install: Literal["copy-tree", "git-clone", "copy-image", "pull-image", "none"]
     git: GitPart | None = None
     door: DoorPart | None = None
 

@@ -15,6 +15,7 @@ from harness.preflight.hosts import (
     tools_are_there,
     versions_are_new_enough,
 )
+from harness.preflight.images import nothing_alone, volumes_found
 from harness.preflight.installing import install, same_version
 from harness.preflight.units import (
     both_units,
@@ -42,6 +43,7 @@ __all__ = [
     "install_unit",
     "keys_are_pinned",
     "locale_is_there",
+    "nothing_alone",
     "nothing_else_starts_it",
     "nothing_overwritten",
     "postgresql_fits",
@@ -56,4 +58,5 @@ __all__ = [
     "unit_is_the_same",
     "users_of_unit_are_known",
     "versions_are_new_enough",
+    "volumes_found",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.check import Check, Witness, equal
+from harness.container import copied_out, described
 from harness.core_api import call
 from harness.deed import Ask, Command, Role
 from harness.roots import data_roots, why_not
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from harness.configuration import Config
-    from harness.deed import Reading
+    from harness.deed import CommandResult, Reading
     from harness.plan import Plan
     from harness.roots import DataRoot
 
@@ -35,12 +36,15 @@ V1_GUIDE = "a v1 core is moved by Pryv.io's own v1 guides (core migration, regis
 def core_is_v2(plan: Plan) -> Reading[Check]:
     """Look at the version of the source's core: this runbook moves v2; v1, which lies otherwise, has guides of its own."""
     path = f"{plan.core.app_path}/package.json"
-    package = yield Ask(Command(Role.SOURCE, ("cat", path), exits=(0, 1)))
+    package = (yield from copied_out(Role.SOURCE, (yield from described(plan, Role.SOURCE)), [path])).get(path)
+    if plan.core.docker is None:
+        answer: CommandResult = yield Ask(Command(Role.SOURCE, ("cat", path), exits=(0, 1)))
+        package = None if answer.exit else answer.out
     name = "version of the source core"
-    if package.exit:
+    if package is None:
         remedy = f"name the core's tree in the plan (core.app_path); {V1_GUIDE}"
         return equal(name, Witness.FILES, "2.…", f"there is no {path}", remedy=remedy)
-    version = str(json.loads(package.out).get("version", ""))
+    version = str(json.loads(package).get("version", ""))
     return Check(name, Witness.FILES, "2.…", version, version.startswith("2."), 1, remedy=V1_GUIDE)
 
 
@@ -75,7 +79,7 @@ def engines_are_moved(config: Config) -> Check:
 
 def _can_be_moved(plan: Plan, roots: Sequence[DataRoot]) -> Check:
     """Check that no data root holds what is moved otherwise, or stays."""
-    others = [path.rstrip("/") for path in (*plan.core.config_paths, plan.core.app_path, plan.run_folder)]
+    others = [path.rstrip("/") for path in (*plan.core.folders, plan.run_folder)]
     observed = {root.path: said for root in roots if (said := why_not(root, others))}
     remedy = "let the config name a folder of its own for these data"
     name = "places of data that cannot be moved"
@@ -86,9 +90,7 @@ def nothing_overwritten(plan: Plan, roots: Iterable[str], database: str) -> Read
     """Look for what lies where this move will write on the dest, and that this run did not make."""
     mine = yield from claimed(plan, Role.DEST)
     there = [plan.core.app_path] if plan.dest.install == "none" else []
-    paths = [
-        path for path in (one.rstrip("/") for one in (*plan.core.config_paths, plan.core.app_path, *roots)) if path not in there
-    ]
+    paths = [path for path in (one.rstrip("/") for one in (*plan.core.folders, *roots)) if path not in there]
     script = 'for path; do [ -n "$(ls -A "$path" 2>/dev/null)" ] && echo "$path"; done; true'
     filled = (yield Ask(Command(Role.DEST, ("sh", "-c", script, "filled", *paths)))).lines
     admin = plan.databases.postgresql.admin.system_user

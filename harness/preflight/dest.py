@@ -99,7 +99,7 @@ def locale_is_there(plan: Plan, database: str) -> Reading[Check]:
 
 def attributes_are_kept(config: Config) -> Reading[Check]:
     """Look whether the dest's file system for previews keeps extended attributes, where the source's does."""
-    path = str(config[PREVIEWS])
+    path = config.path(PREVIEWS)
     source, dest = yield tuple(Ask(Command(role, ("python3", "-I", "-c", XATTR, path))) for role in Role)
     held = dest.text == "supported" or source.text != "supported"
     why = "the core writes the age of previews there, and answers no preview where it cannot"

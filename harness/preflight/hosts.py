@@ -11,6 +11,7 @@ from harness.configuration.sources import masters
 from harness.configuration.started import after_program
 from harness.databases.psql import admin_sql, program
 from harness.deed import Ask, Command, PinnedKeys, Role
+from harness.preflight.images import engines_fit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 SQLITE = "python3's sqlite3"  # its smallest package comes without
 COMMON = ("python3", SQLITE, "rsync", "ssh", "sha256sum", "setpriv", "ps", "ss", "find", "stat", "sync", "df", "du", "awk")
 OWN = {Role.SOURCE: (*COMMON, "ssh-keygen"), Role.DEST: COMMON}
+OF_CONTAINERS = ("docker", "nsenter")
 OF_POSTGRESQL = {Role.SOURCE: ("psql", "pg_dump", "pg_restore"), Role.DEST: ("psql", "pg_restore", "vacuumdb")}
 WHICH = """for name; do command -v "$name" >/dev/null && echo "$name"; done
 python3 -c 'import sqlite3' 2>/dev/null && echo "python3's sqlite3"; true"""
@@ -38,7 +40,8 @@ LARGEST_SKEW_S = 1.0
 def programs(plan: Plan, role: Role) -> tuple[str, ...]:
     """Return the programs that the steps run on a host."""
     git = ("git",) if plan.dest.install == "git-clone" else ()
-    return (*OWN[role], *git, *(program(plan, name) for name in OF_POSTGRESQL[role]))
+    engine = OF_CONTAINERS if plan.core.docker else ()
+    return (*OWN[role], *git, *engine, *(program(plan, name) for name in OF_POSTGRESQL[role]))
 
 
 def keys_are_pinned(role: Role) -> Reading[Check]:
@@ -129,8 +132,12 @@ def postgresql_fits(plan: Plan) -> Reading[list[Check]]:
     ]
 
 
-def runs_the_core(plan: Plan) -> Reading[Check]:
-    """Look whether the dest has the program that runs the source's core (its node), of the same major version."""
+def runs_the_core(plan: Plan) -> Reading[list[Check]]:
+    """Look whether the dest has what runs the source's core: its node, of the same major version; or an engine for its image."""
+    return (yield from engines_fit(plan)) if plan.core.docker else [(yield from _same_node(plan))]
+
+
+def _same_node(plan: Plan) -> Reading[Check]:
     found = yield from masters(plan, Role.SOURCE)
     name = "what runs the core: its major version on the source and the dest"
     argv = [text for one in found["running"] for text in one["argv"]]

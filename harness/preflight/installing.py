@@ -10,6 +10,7 @@ from harness.check import Witness, equal
 from harness.deed import Ask, Command, Role
 from harness.host import python
 from harness.preflight.git_clone import clone, same_commit
+from harness.preflight.images import copy_image, pull_image, same_image
 from harness.sending import claim, send
 
 if TYPE_CHECKING:
@@ -85,5 +86,7 @@ def same_tree_or_commit(plan: Plan) -> Reading[list[Check]]:
 INSTALLS: dict[str, Installing] = {
     "copy-tree": Installing(copy_tree, same_tree),
     "git-clone": Installing(clone, same_commit),
+    "copy-image": Installing(copy_image, same_image),
+    "pull-image": Installing(pull_image, same_image),
     "none": Installing(nothing, same_tree_or_commit),
 }

@@ -43,6 +43,7 @@ TAGS: Mapping[str, Callable[[Plan, Config | None], str]] = {
     "multicore": lambda _plan, _config: "the plan names one core",
     "preseed": lambda plan, _: "" if plan.transfer == "preseed" else f"the plan's transfer is {plan.transfer}: nothing goes ahead",
     "door": lambda plan, _: "" if plan.dest.door else "the plan names no door of the dest (dest.door): strangers are not kept out",
+    "docker": _deploy("docker"),
     "git_clone": _git_clone,
     "systemd": _deploy("systemd"),
     "dokku": _deploy("dokku"),

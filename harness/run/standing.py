@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness import configuration, launching, preflight, seal, service, verification
+from harness import configuration, launching, preflight, remade, seal, service, verification
 from harness.check import Check, Witness, equal
 from harness.deed import Ask, Command, Role
 from harness.run.fold import name_of
@@ -81,9 +81,14 @@ def _dest_stopped(plan: Plan, _state: State) -> Reading[list[Check]]:
     return (yield from service.stopped_and_not_enabled(plan, Role.DEST))
 
 
+def _container(plan: Plan, _state: State) -> Reading[list[Check]]:
+    return [(yield from remade.is_as_planned(plan))]
+
+
 def _config_sums(plan: Plan) -> Reading[list[str]]:
     """Return what sha256sum says of the dest's config files, those beside the core's own included (a forgotten override)."""
-    where = (*plan.core.config_paths, f"{plan.core.app_path}/config")
+    tree = () if plan.core.docker else (f"{plan.core.app_path}/config",)
+    where = (*plan.core.config_paths, *tree)
     answer: CommandResult = yield Ask(Command(Role.DEST, ("sh", "-c", CONFIG_FILES, "sh", *where)))
     return answer.lines
 
@@ -135,6 +140,7 @@ def _serves(plan: Plan, _state: State) -> Reading[list[Check]]:
 
 PINNED = "Both hosts answer with the keys we pinned"
 INSTALLED = "The dest has the source's core version"
+MADE = "The dest has the source's container, not started"
 CONFIGURED = "The dest config differs only in the planned changes"
 DUMPED = "The PostgreSQL dump is complete"
 LAUNCHED = "The dest core starts clean"
@@ -143,6 +149,7 @@ STANDING: tuple[Standing, ...] = (
     Standing(FROZEN, "The source core is fenced", "", "The source core is stopped", _frozen),
     Standing(SEALED, "What was measured is sealed", "T_start", "What was measured is sealed", _sealed),
     Standing("the dest core is stopped and does not start at boot", INSTALLED, "T_start", INSTALLED, _dest_stopped),
+    Standing("the dest's container is the source's, but for the planned changes", MADE, "", MADE, _container),
     Standing(CONFIG, CONFIGURED, "", CONFIGURED, _config, _config_digest),
     Standing(BOOT, DUMPED, "T_start", DUMPED, _not_rebooted, booted),
     Standing(SERVES, LAUNCHED, "", LAUNCHED, _serves),

@@ -59,7 +59,7 @@ def attachments_by_two(plan: Plan, source: Config, dest: Config) -> Reading[list
     """
     found = []
     for role, config in ((Role.SOURCE, source), (Role.DEST, dest)):
-        files = Command(role, ("sh", "-c", FILES, str(config[USERS])), timeout_s=LONGEST_S, private=True)
+        files = Command(role, ("sh", "-c", FILES, config.path(USERS)), timeout_s=LONGEST_S, private=True)
         found.append((yield Compare(_rows(plan, config, role), files)))
     before, now = found
     expected = {"rows": before.left_lines, "files": before.right_lines, "amiss as on the source": _amiss(before), "amiss newly": 0}
@@ -81,7 +81,7 @@ def three_witnesses(plan: Plan, dest: Config, known: Known | None) -> Reading[li
     username, database = plan.verification_user.username, dest.login(Role.DEST).database
     user = (yield Ask(admin_sql(plan, Role.DEST, USER_ID, database, username=username))).text
     rows = yield Ask(admin_sql(plan, Role.DEST, ROWS.format(only=OF_USER), database, username=username))
-    files = yield Ask(Command(Role.DEST, ("sh", "-c", FILES_OF_USER, str(dest[USERS]), user), private=True))
+    files = yield Ask(Command(Role.DEST, ("sh", "-c", FILES_OF_USER, dest.path(USERS), user), private=True))
     answer = yield Ask(call("GET", f"/{username}/events?limit=1000&state=all", token=Secret(known["personal"])))
     served = sorted(
         f"{user} {event['id']} {file['id']} {file['size']}"
@@ -114,7 +114,7 @@ def in_audit(plan: Plan, config: Config, role: Role, unique: str, *, expected: b
     """Look for that request in the audit that a core writes in its user's folder on a host."""
     database = config.login(role).database
     user = (yield Ask(admin_sql(plan, role, USER_ID, database, username=plan.verification_user.username))).text
-    answer: CommandResult = yield Ask(Command(role, ("sh", "-c", AUDIT, str(config[USERS]), user, unique), private=True))
+    answer: CommandResult = yield Ask(Command(role, ("sh", "-c", AUDIT, config.path(USERS), user, unique), private=True))
     found, read = (int(word) for word in answer.text.split())
     why = "a request that arrives on the source is answered from old data"
     return equal(f"our request in the {role}'s audit", Witness.FILES, expected, found > 0, read, why=why)

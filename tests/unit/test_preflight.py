@@ -89,7 +89,7 @@ MASTER = {"pid": 7, "argv": ["/usr/bin/node", "bin/master.js", "--config", "/etc
     ],
 )
 def test_the_dest_has_the_node_that_runs_the_source(running: list[Any], source: str, dest: str | int, *, held: bool) -> None:
-    check = drive(preflight.runs_the_core(plan()), telling(json.dumps({"running": running, "kept": None}), source, dest))
+    [check] = drive(preflight.runs_the_core(plan()), telling(json.dumps({"running": running, "kept": None}), source, dest))
 
     assert (check.outcome == "held") is held
 
