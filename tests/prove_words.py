@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 AT_ONCE = 2
 RQLITED = os.environ.get("RQLITED", "")
 APART = frozenset(
-    {"@raft_address", "@systemd", "@dokku", "@git_clone"} | (set() if RQLITED else {"@rqlite"})
+    {"@raft_address", "@docker", "@systemd", "@dokku", "@git_clone"} | (set() if RQLITED else {"@rqlite"})
 )  # scenarios that do not apply here
 ROWS = {"<engine>": "PostgreSQL", "<path>": "API", "<credential>": "password"}  # an example of each outline, as steps match it
 SAID = {"When": "the act did nothing", "Given": "the step records no check", "Then": "the step records no check"}

@@ -24,5 +24,6 @@ BY_PROXY = {
 # Of kinds of deploy and ways to install: loopback hosts control their core by commands, and its tree is copied.
 OF_UNITS = {"The source's unit can be fenced and moved", "The dest has the source's unit"}
 OF_APPS = {"The source's app can be fenced and moved", "The dest has the source's app"}
+OF_CONTAINERS = {"The core's container can be made again on the dest", "The dest has the source's container, not started"}
 CLONED = {"The source's core can be cloned"}
-OTHER_KINDS = OF_UNITS | OF_APPS | CLONED
+OTHER_KINDS = OF_UNITS | OF_APPS | OF_CONTAINERS | CLONED

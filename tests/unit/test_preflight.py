@@ -19,7 +19,7 @@ from tests.plans import plan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CONFIG: Any = {"storages.engines.filesystem.previewsDirPath": "/var/lib/pryv/previews"}
+CONFIG = Config({"storages.engines.filesystem.previewsDirPath": "/var/lib/pryv/previews"}, ())
 
 
 def telling(*texts: str | int) -> Callable[[Any], Any]:
