@@ -33,7 +33,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--hosts", choices=("containers", "loopback"), help="which rehearsal hosts are made: containers where an engine answers"
     )
-    group.addoption("--deploy", choices=("systemd",), help="how the core is run on new containers (systemd unless said)")
+    group.addoption("--deploy", choices=("systemd", "docker"), help="how the core is run on new containers (systemd unless said)")
+    group.addoption(
+        "--install",
+        choices=("copy-image", "pull-image"),
+        help="with --deploy docker: how the dest gets the image (copied unless said)",
+    )
+    group.addoption(
+        "--core-image", metavar="REF", help="rehearse with a core's own image, in a container: in the engine, or pulled"
+    )
     group.addoption("--core-tree", type=Path, metavar="DIR", help="rehearse with a real core: a native checkout, built")
     group.addoption("--node", type=Path, metavar="BIN", help="the node that runs it")
     group.addoption("--rqlited", type=Path, metavar="BIN", help="keep the core's platform in rqlite: the rqlited that does it")
