@@ -27,7 +27,7 @@ Feature: Nothing is touched before everything is known
   @docker
   Scenario: The core's container can be made again on the dest
     Then the source's container outlives its stop, and holds nothing alone
-    And every volume of the source's container is known
+    And everything that is mounted in it arrives, volumes that nobody named too
     And the dest has no container and no volume of those names
 
   Scenario: The clocks agree

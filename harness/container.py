@@ -33,11 +33,14 @@ PID = f'{FIND}; shift 2; pid=0; [ -z "$id" ] || pid=$(docker inspect -f "{{{{.St
 ENTER = f'{PID}; exec nsenter -t "$pid" -n -- "$@"'
 # Containers of the same image count, whatever they are called: somebody may have made one beside it.
 PROCESSES = (
-    f'{FIND}; shift 2; image=none; [ -z "$id" ] || image=$(docker inspect -f "{{{{.Image}}}}" "$id") || exit 4; '
-    'for one in $(docker ps -q --no-trunc); do case $(docker inspect -f "{{.Image}}" "$one") in "$image") '
-    'docker top "$one" -eo pid,user,args | tail -n +2 | sed "s/^ */* /" ;; esac; done; exec "$@"'
+    f'{FIND}; shift 2; [ -z "$id" ] || {{ image=$(docker inspect -f "{{{{.Image}}}}" "$id") && '
+    'running=$(docker ps -q --no-trunc --filter "ancestor=$image") || exit 4; }; for one in $running; do '
+    'docker top "$one" -eo pid,user,args | tail -n +2 | sed "s/^ */* /"; done; exec "$@"'
 )
 WITH_PID = f'{PID}; exec "$@" "$pid"'
+
+
+READ: dict[tuple[Role, str], dict[str, bytes | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +175,20 @@ def processes(plan: Plan, listing: Command) -> Command:
     return _by(plan, PROCESSES, listing)
 
 
-def copied_out(role: Role, container: Container | None, paths: Iterable[str]) -> Reading[dict[str, bytes]]:
-    """Return {path: content} of the files that are in a container, on no mount, and there at all; it need not run."""
+def shipped(role: Role, container: Container | None, paths: Iterable[str]) -> Reading[dict[str, bytes]]:
+    """Return {path: content} of the files that a container has from its image, which are read once; it need not run."""
     if container is None:
         return {}
+    known = READ.setdefault((role, container.id), {})
+    missing = [path for path in paths if path not in known]
+    known |= dict.fromkeys(missing) | (yield from copied_out(role, container, missing))
+    return {path: content for path, content in known.items() if content is not None}
+
+
+def copied_out(role: Role, container: Container | None, paths: Iterable[str]) -> Reading[dict[str, bytes]]:
+    """Return {path: content} of the files that are in a container, on no mount, and there at all; it need not run."""
     wanted = tuple(paths)
-    if not wanted:
+    if container is None or not wanted:
         return {}
     asked = tuple(
         Ask(Command(role, ("docker", "cp", "-L", f"{container.id}:{path}", "-"), exits=(0, 1), private=True)) for path in wanted

@@ -13,7 +13,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from harness.check import Check, Witness, equal
-from harness.container import Container, described
+from harness.container import Container, described, describing, parsed
 from harness.deed import Ask, Command, Role
 from harness.sending import claim, claimed
 
@@ -142,10 +142,14 @@ def make(plan: Plan, source: Container) -> Act:
         yield Command(Role.DEST, ("docker", "volume", "create", volume), says=f"make the volume {volume} on the dest, empty")
     yield from claim(plan, Role.DEST, f"container {name}")
     yield Command(Role.DEST, ("sh", "-c", GONE, name), says=f"remove a container {name} that this run has made before")
-    body = json.dumps(request(wanted)).encode()
+    yield creating(name, request(wanted))
+
+
+def creating(name: str, wanted: Mapping[str, Any]) -> Command:
+    """Return the command that makes a container on the dest."""
     argv = ("python3", "-I", "-S", "-c", CREATE, SOCKET, name)
     says = f"make the container {name} on the dest (docker create), as the source's is"
-    yield Command(Role.DEST, argv, input=body, private=True, says=says)
+    return Command(Role.DEST, argv, input=json.dumps(wanted).encode(), private=True, says=says)
 
 
 # --- whether it is so
@@ -188,9 +192,8 @@ def is_as_planned(plan: Plan) -> Reading[Check]:
 
 
 def _both(plan: Plan) -> Reading[tuple[Container | None, Container | None]]:
-    source = yield from described(plan, Role.SOURCE)
-    dest = yield from described(plan, Role.DEST)
-    return source, dest
+    source, dest = yield (Ask(describing(plan, Role.SOURCE)), Ask(describing(plan, Role.DEST)))
+    return parsed(source), parsed(dest)
 
 
 def nothing_overwritten(plan: Plan) -> Reading[Check]:

@@ -12,6 +12,7 @@ from steps.words import then, when
 if TYPE_CHECKING:
     from harness.deed import Act
     from harness.plan import Plan
+    from harness.recording.nouns import Core
     from harness.run import Run
 
 
@@ -20,9 +21,9 @@ def nothing_alone(run: Run, plan: Plan) -> None:
     run.look(preflight.nothing_alone(plan))
 
 
-@then("every volume of the source's container is known")
-def volumes_found(run: Run, plan: Plan) -> None:
-    run.look(preflight.volumes_found(plan))
+@then("everything that is mounted in it arrives, volumes that nobody named too")
+def mounts_are_carried(run: Run, plan: Plan, source: Core) -> None:
+    run.look(preflight.mounts_are_carried(plan, source.config))
 
 
 @then("the dest has no container and no volume of those names")

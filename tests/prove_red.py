@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fixtures.containers import engine
 from fixtures.faults import FAULTS, caught, keep_proof, named
+from fixtures.hosts.records import CONTAINERS, LOOPBACK
 from harness.run.session import code_digest, digest_of
 from tests import guide_list
 from tests.runbook.rehearsing import ROOT, Rehearsal
@@ -67,16 +69,16 @@ class Tried:
 
 def rehearsed(name: str, folder: Path) -> Tried:
     """Rehearse with a fault, on fresh hosts that are ended with it."""
-    with fresh(folder) as ours:
+    with fresh(folder, CONTAINERS if FAULTS[name].deploy else LOOPBACK) as ours:
         code = ours.run("--fault", name)
         return Tried(FAULTS[name], caught(ours.lines, name), code, ours.printed)
 
 
 @contextlib.contextmanager
-def fresh(folder: Path) -> Iterator[Rehearsal]:
+def fresh(folder: Path, hosts: str = LOOPBACK) -> Iterator[Rehearsal]:
     """Give a rehearsal in a folder of its own, ended whatever happens."""
     folder.mkdir(parents=True)
-    rehearsal = Rehearsal(folder)
+    rehearsal = Rehearsal(folder, hosts=hosts)
     try:
         yield rehearsal
     finally:
@@ -165,6 +167,15 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
+def possible(names: Sequence[str]) -> list[str]:
+    """Return the faults that can be tried on this machine; those of containers need an engine, and it is told without one."""
+    found = engine.look()
+    without = [name for name in names if FAULTS[name].deploy and isinstance(found, str)]
+    if without:
+        sys.stdout.write(f"not tried, as they need hosts that are containers ({found}): {', '.join(without)}\n")
+    return [name for name in names if name not in without]
+
+
 def folder_of_this_code() -> Path:
     """Return where it is kept what came of faults with the runbook and the faults as they are now."""
     parts = [path for folder in ("harness", "steps", "fixtures", "features") for path in (ROOT / folder).rglob("*")]
@@ -180,7 +191,7 @@ def main() -> int:
     parser.add_argument("--matrix", type=Path)
     parser.add_argument("--fresh", action="store_true")
     wanted = parser.parse_args()
-    names, kept = [named(name).name for name in wanted.only or FAULTS], folder_of_this_code()
+    names, kept = possible([named(name).name for name in wanted.only or FAULTS]), folder_of_this_code()
     if wanted.fresh:
         for file in kept.iterdir():
             file.unlink()

@@ -21,7 +21,7 @@ from harness.configuration.started import CHOOSERS, Started, after_program, mean
 from harness.configuration.texts import LARGEST_BYTES, parsed
 from harness.configuration.units import unit_of
 from harness.configuration.values import Config, ConfigError, flat, overlaid, secrets_of, top_keys
-from harness.container import copied_out, described, with_pid
+from harness.container import copied_out, described, shipped, with_pid
 from harness.control import control
 from harness.deed import Ask, Command, Keep, Learn, Role, Secret
 from harness.host import python
@@ -252,19 +252,21 @@ def sources(plan: Plan, role: Role) -> Reading[Sources]:
     default = [path for path in (at[default_path(plan)],) if path in listed]
     texts = yield tuple(Ask(Command(role, ("cat", path), private=True)) for path in (*files, *default))
     raw = {path: text.out for path, text in zip((*files, *default), texts, strict=True)}
-    inside = yield from copied_out(role, container, [path for path, place in at.items() if not place])
+    alone = [path for path, place in at.items() if not place]
+    inside = yield from shipped(role, container, [path for path in alone if path != override_path(plan)])
+    inside |= yield from copied_out(role, container, [path for path in alone if path == override_path(plan)])
     below = [raw.pop(path) for path in default] or [inside[path] for path in (default_path(plan),) if path in inside]
-    shipped = flat(DEFAULTS)
+    given = flat(DEFAULTS)
     if below:
-        shipped = overlaid(flat(parsed(f"{default_path(plan)} on the {role}", below[0])), own_paths(plan.core.app_path))
+        given = overlaid(flat(parsed(f"{default_path(plan)} on the {role}", below[0])), own_paths(plan.core.app_path))
     if chosen in inside:
-        shipped = overlaid(shipped, flat(parsed(f"{chosen} on the {role}", inside[chosen])))
+        given = overlaid(given, flat(parsed(f"{chosen} on the {role}", inside[chosen])))
     override = at[override_path(plan)] or override_path(plan)
     if override in inside:
         if role is Role.SOURCE:
             raise ConfigError(ALONE.format(path=override))
         raw = {override: inside[override], **raw}
-    whole = Sources(started, raw, shipped, override, container)
+    whole = Sources(started, raw, given, override, container)
     if started.known == RUNNING:
         whole = yield from _kept(whole, role, found)
     elif started.known == UNIT:

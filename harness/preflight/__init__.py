@@ -15,7 +15,7 @@ from harness.preflight.hosts import (
     tools_are_there,
     versions_are_new_enough,
 )
-from harness.preflight.images import nothing_alone, volumes_found
+from harness.preflight.images import mounts_are_carried, nothing_alone
 from harness.preflight.installing import install, same_version
 from harness.preflight.units import (
     both_units,
@@ -43,6 +43,7 @@ __all__ = [
     "install_unit",
     "keys_are_pinned",
     "locale_is_there",
+    "mounts_are_carried",
     "nothing_alone",
     "nothing_else_starts_it",
     "nothing_overwritten",
@@ -58,5 +59,4 @@ __all__ = [
     "unit_is_the_same",
     "users_of_unit_are_known",
     "versions_are_new_enough",
-    "volumes_found",
 ]

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from harness.check import Check, Witness, equal
 from harness.container import demanded, described, describing, parsed
 from harness.deed import Ask, Command, Role
+from harness.roots import data_roots
 from harness.sending import LONGEST_COPY_S, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from harness.container import Container
+    from harness.configuration import Config
+    from harness.container import Container, Mount
     from harness.deed import Act, CommandResult, Reading
     from harness.plan import Plan
 
@@ -28,6 +30,11 @@ IMAGE = "{{.Id}} {{len .RootFS.Layers}}"
 ROOT = ("docker", "info", "--format", "{{.DockerRootDir}}")
 DIGESTS = "{{range .RepoDigests}}{{.}} {{end}}"
 OLDEST = 20
+# Counts the files at or below $1 that are in none of the other folders; none where nothing is there.
+REST = """top=$1; shift; [ -e "$top" ] || { echo 0; exit 0; }
+for path; do set -- "$@" -path "$path" -prune -o; shift; done; find "$top" "$@" -type f -print | wc -l"""
+LONGEST_LOOK_S = 600.0
+VOLUME = "volume"
 NONE = 1  # docker's code for what is not there
 SAVE = 'umask 077; mkdir -p "$(dirname "$0")" && docker save -o "$0.part" "$1" && mv "$0.part" "$0"'
 # What a core's container may write in itself without a loss: it is made anew by each start, or serves nobody.
@@ -127,14 +134,38 @@ def nothing_alone(plan: Plan) -> Reading[list[Check]]:
     ]
 
 
-def volumes_found(plan: Plan) -> Reading[Check]:
-    """Look which volumes the source's container has, and say which of them nobody named: their data are carried over too."""
+def mounts_are_carried(plan: Plan, config: Config) -> Reading[list[Check]]:
+    """Look whether what the source's container has of its host arrives: by the config, as data, or as it is on the dest already.
+
+    A volume that nobody named is told: its data are carried over as those of any other place that the config names.
+    """
     container = demanded((yield from described(plan, Role.SOURCE)))
-    told = {one.inside: "anonymous" if len(one.name) == ANONYMOUS else one.name for one in container.mounts if one.kind == "volume"}
-    declared = sorted(container.told["Config"].get("Volumes") or {})
-    observed = {path: told.get(path, "a folder of the host" if container.on_host(path) else "nowhere") for path in declared} | told
-    held = "nowhere" not in observed.values()
-    return Check("volumes of the source's container", Witness.FILES, "each is known", observed, held, len(observed) + 1)
+    mounts = [one for one in container.mounts if one.host]
+    carried = [path.rstrip("/") for path in (*plan.core.config_paths, *(root.path for root in data_roots(config)))]
+    counting = [("sh", "-c", REST, "rest", one.host, *_inside(one.host, carried)) for one in mounts]
+    there = yield tuple(Ask(Command(Role.SOURCE, argv, timeout_s=LONGEST_LOOK_S)) for argv in counting)
+    here = yield tuple(Ask(Command(Role.DEST, argv, timeout_s=LONGEST_LOOK_S)) for argv in counting)
+    found = zip(mounts, there, here, strict=True)
+    lost = {one.inside: f"{count.text} file(s)" for one, count, other in found if int(count.text) and not int(other.text)}
+    anonymous = {one.inside: _named(one, carried) for one in mounts if one.kind == VOLUME}
+    why = "what the config does not name stays behind: a volume of an earlier database, certificates, hooks"
+    remedy = "bring them to the dest yourself, or name their folder in core.config_paths; or accept that they stay (--waive)"
+    name = "files in mounts that would stay behind"
+    told = Check(
+        "volumes of the source's container", Witness.FILES, "each is known", anonymous, held=True, examined=len(mounts) + 1
+    )
+    return [equal(name, Witness.FILES, {}, lost, max(len(mounts), 1), why=why, remedy=remedy), told]
+
+
+def _inside(host: str, carried: Iterable[str]) -> tuple[str, ...]:
+    """Return which of the folders that arrive lie in a mount, or the mount itself where it lies in one of them."""
+    around = [host for path in carried if f"{host.rstrip('/')}/".startswith(f"{path}/")]
+    return tuple(around[:1]) or tuple(path for path in carried if path.startswith(f"{host.rstrip('/')}/"))
+
+
+def _named(mount: Mount, carried: Iterable[str]) -> str:
+    called = "nobody named it" if len(mount.name) == ANONYMOUS else mount.name
+    return f"{called}; {'carried over' if _inside(mount.host, carried) else 'the config keeps nothing there'}"
 
 
 # --- the image

@@ -49,6 +49,7 @@ class Rehearsal:
     code: int | None = None
     environment: dict[str, str] = field(default_factory=dict)
     hosts: str = "loopback"
+    longest_s: float = LONGEST_S
 
     @property
     def worlds(self) -> Path:
@@ -82,7 +83,7 @@ class Rehearsal:
     def end(self) -> int:
         """Wait for the command to end and return its exit code."""
         assert self.process
-        self.code = self.process.wait(LONGEST_S)
+        self.code = self.process.wait(self.longest_s)
         self.printed = (self.folder / "printed").read_text(encoding="utf-8")
         return self.code
 

@@ -15,6 +15,7 @@ import pytest
 from fixtures import worlds
 from fixtures.containers import engine, images, labels, network, units
 from fixtures.containers.archive import write_tar
+from fixtures.containers.ground import Way
 from fixtures.hosts.accounts import ALL, BIND, POSTGRES, PRYV
 from fixtures.hosts.disks import Disk
 from fixtures.hosts.processes import Process
@@ -61,7 +62,7 @@ def test_hosts_are_containers_where_an_engine_answers_and_the_line_says_why(monk
 
 def test_a_deploy_that_loopback_hosts_do_not_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="--deploy systemd needs hosts that are containers"):
-        worlds.open_world("loopback", tmp_path, deploy="systemd", say=lambda _: None)
+        worlds.open_world("loopback", tmp_path, way=Way(), say=lambda _: None)
 
 
 def test_tests_of_containers_are_skipped_without_an_engine_but_never_in_ci() -> None:
