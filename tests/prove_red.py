@@ -69,9 +69,14 @@ class Tried:
 
 def rehearsed(name: str, folder: Path) -> Tried:
     """Rehearse with a fault, on fresh hosts that are ended with it."""
-    with fresh(folder, CONTAINERS if FAULTS[name].deploy else LOOPBACK) as ours:
+    with fresh(folder, hosts_for(name)) as ours:
         code = ours.run("--fault", name)
         return Tried(FAULTS[name], caught(ours.lines, name), code, ours.printed)
+
+
+def hosts_for(name: str) -> str:
+    """Return which hosts a fault needs; loopback hosts are made the quickest."""
+    return CONTAINERS if FAULTS[name].deploy else LOOPBACK
 
 
 @contextlib.contextmanager
@@ -145,7 +150,7 @@ def _look_as_the_guide(found: Kept, top: Path, kept: Path) -> Kept:
     """Make the move with the fault where only the guide's own checks look, unless that was done."""
     if found["guide"]:
         return found
-    with fresh(top / found["fault"] / "guide") as theirs:
+    with fresh(top / found["fault"] / "guide", hosts_for(found["fault"])) as theirs:
         seen = guide_list.verdict(theirs, found["fault"])
     _say(f"the guide sees  {found['fault']}: {seen}")
     return _keep(kept, {**found, "guide": seen})

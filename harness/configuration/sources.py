@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from harness.configuration.started import CHOOSERS, Started, after_program, meaning_config
 from harness.configuration.texts import LARGEST_BYTES, parsed
 from harness.configuration.units import unit_of
-from harness.configuration.values import Config, ConfigError, flat, overlaid, secrets_of, top_keys
+from harness.configuration.values import DEFAULTS, Config, ConfigError, flat, overlaid, own_paths, secrets_of, top_keys
 from harness.container import copied_out, described, shipped, with_pid
 from harness.control import control
 from harness.deed import Ask, Command, Keep, Learn, Role, Secret
@@ -45,26 +45,6 @@ ALONE = (
     "Copy it out (docker cp), make the container anew with a mount for it, then run again"
 )
 FORBIDDEN = 5  # of harness/hostside/started.py
-# What a core has where its tree ships no default-config.yml.
-DEFAULTS: dict[str, Any] = {
-    "core": {"id": "single"},
-    "http": {"ip": "127.0.0.1", "port": 3000, "hfsPort": 4000, "previewsPort": 3001},
-    "storages": {
-        "base": {"engine": "postgresql"},
-        "platform": {"engine": "rqlite"},
-        "series": {"engine": "postgresql"},
-        "audit": {"engine": "sqlite"},
-        "engines": {
-            "postgresql": {"host": "127.0.0.1", "port": 5432, "database": "pryv-node", "user": "pryv"},
-            "rqlite": {
-                "url": "http://localhost:4001",
-                "raftPort": 4002,
-                "dataDir": "var-pryv/rqlite-data",
-                "binPath": "bin-ext/rqlited",
-            },
-        },
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +86,6 @@ def override_path(plan: Plan) -> str:
 def default_path(plan: Plan) -> str:
     """Return the file with the defaults that the core's tree ships."""
     return f"{plan.core.app_path}/config/default-config.yml"
-
-
-def own_paths(app: str) -> dict[str, Any]:
-    """Return what the real core's tree puts in place of its defaults' "REPLACE ME" (config/plugins/paths-config.js)."""
-    return {
-        "storages.engines.sqlite.path": f"{app}/var-pryv/users",
-        "storages.engines.filesystem.previewsDirPath": f"{app}/var-pryv/previews",
-        "storages.engines.mongodb.mongoFolder": f"{app}/var-pryv/mongodb-bin",
-        "customExtensions.defaultFolder": f"{app}/custom-extensions",
-    }
 
 
 # --- how the core was started

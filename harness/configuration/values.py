@@ -51,6 +51,26 @@ FILES = (
 )
 # The store of one-time join tokens: one file, named where the switch is on.
 TOKENS, TOKENS_SWITCH = "cluster.tokens.path", "dns.domain"
+# What a core has where its tree ships no default-config.yml.
+DEFAULTS: dict[str, Any] = {
+    "core": {"id": "single"},
+    "http": {"ip": "127.0.0.1", "port": 3000, "hfsPort": 4000, "previewsPort": 3001},
+    "storages": {
+        "base": {"engine": "postgresql"},
+        "platform": {"engine": "rqlite"},
+        "series": {"engine": "postgresql"},
+        "audit": {"engine": "sqlite"},
+        "engines": {
+            "postgresql": {"host": "127.0.0.1", "port": 5432, "database": "pryv-node", "user": "pryv"},
+            "rqlite": {
+                "url": "http://localhost:4001",
+                "raftPort": 4002,
+                "dataDir": "var-pryv/rqlite-data",
+                "binPath": "bin-ext/rqlited",
+            },
+        },
+    },
+}
 
 
 class ConfigError(HarnessError):
@@ -91,6 +111,16 @@ def overlaid(*layers: Mapping[str, Any]) -> dict[str, Any]:
             if value != {} or not any(one.startswith(f"{key}.") for one in values):
                 values[key] = value
     return values
+
+
+def own_paths(app: str) -> dict[str, Any]:
+    """Return what the real core's tree puts in place of its defaults' "REPLACE ME" (config/plugins/paths-config.js)."""
+    return {
+        "storages.engines.sqlite.path": f"{app}/var-pryv/users",
+        "storages.engines.filesystem.previewsDirPath": f"{app}/var-pryv/previews",
+        "storages.engines.mongodb.mongoFolder": f"{app}/var-pryv/mongodb-bin",
+        "customExtensions.defaultFolder": f"{app}/custom-extensions",
+    }
 
 
 def is_secret(key: str) -> bool:

@@ -122,12 +122,12 @@ def test_a_rollback_leaves_the_source_as_it_was_and_nothing_on_the_dest_but_the_
     assert "open-pryv.io" in on(docked, Role.DEST, "docker", "images", "--format", "{{.Repository}}")
 
 
-OF_CONTAINERS = sorted(name for name, fault in faults.FAULTS.items() if fault.deploy == "docker")
+FAULTS_OF_CONTAINERS = sorted(name for name, fault in faults.FAULTS.items() if fault.deploy == "docker")
 
 
 def sample() -> list[str]:
     """Return one fault of containers, another one each day; all where they are asked for."""
-    return OF_CONTAINERS if os.environ.get("ALL_FAULTS") else ["left-inside"]
+    return FAULTS_OF_CONTAINERS if os.environ.get("ALL_FAULTS") else ["left-inside"]
 
 
 @pytest.mark.parametrize("name", sample())
