@@ -3,6 +3,7 @@ PYTHON := .venv/bin/python
 ARGS ?=
 CUTOVER ?= dns
 HOSTS ?=
+DEPLOY ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help rehearse test check prove prove-words prove-kill prove-back bench clean lock setup
@@ -10,8 +11,8 @@ HOSTS ?=
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-rehearse: setup ## move a core between two disposable hosts of this machine (HOSTS=containers, HOSTS=loopback, CUTOVER=proxy, ARGS="--fault NAME", "--fresh")
-	$(PYTHON) -m pytest features/ --cutover $(CUTOVER) $(if $(HOSTS),--hosts $(HOSTS)) $(ARGS)
+rehearse: setup ## move a core between two disposable hosts of this machine (HOSTS=containers, HOSTS=loopback, DEPLOY=docker, CUTOVER=proxy, ARGS="--fault NAME", "--fresh")
+	$(PYTHON) -m pytest features/ --cutover $(CUTOVER) $(if $(HOSTS),--hosts $(HOSTS)) $(if $(DEPLOY),--deploy $(DEPLOY)) $(ARGS)
 
 test: setup ## run the tests, two at a time (ARGS="-k lasting")
 	$(PYTHON) -m pytest tests/ --numprocesses 2 --dist loadscope $(ARGS)

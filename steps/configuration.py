@@ -20,8 +20,8 @@ def start_is_known(run: Run, plan: Plan) -> None:
 
 
 @when("the config is transferred and the planned changes are made in it", idempotent=True)
-def transfer(run: Run, plan: Plan) -> Act:
-    yield from configuration.transfer(plan, run.read(configuration.edits(plan)))
+def transfer(run: Run, plan: Plan, source: Core) -> Act:
+    yield from configuration.transfer(plan, run.read(configuration.edits(plan)), source.config.data_places())
 
 
 @then("the dest config differs only in the planned changes")

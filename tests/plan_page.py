@@ -41,6 +41,8 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             for verb in ("start", "stop", "status", "logs", "enable", "fence", "unfence", "disable")
         }
     },
+    "DokkuControl": {"app": "pryv"},
+    "DockerControl": {"container": "pryvio_open_pryv_io"},
     "SystemdControl": {"unit": "pryv-core"},
     "DokkuControl": {"app": "pryv"},
     "SourcePart": {"address": "203.0.113.10", "address6": "2001:db8::10"},

@@ -15,8 +15,9 @@ from harness.deed import Command, Role
 from harness.sending import claim, send
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from harness.configuration.values import Place
     from harness.deed import Act, Reading
     from harness.plan import Plan
 
@@ -85,12 +86,16 @@ def apart(plan: Plan, whole: tuple[Edit, ...]) -> list[str]:
     return others
 
 
-def transfer(plan: Plan, whole: tuple[Edit, ...]) -> Act:
-    """Send the config folders, and what lies apart (the override file); then write the planned changes into the copies."""
-    alone = apart(plan, whole)
-    for folder in plan.core.config_paths:
-        yield from claim(plan, Role.DEST, f"path {folder.rstrip('/')}")
-        yield send(plan, f"{folder.rstrip('/')}/", options=("--delete",))
+def transfer(plan: Plan, whole: tuple[Edit, ...], data: Iterable[Place] = ()) -> Act:
+    """Send the config folders, and what lies apart (the override file); then write the planned changes into the copies.
+
+    The product's own wizard lays the data into the config's folder: they are left out here, and arrive on their own.
+    """
+    alone, inside = apart(plan, whole), [place.path for place in data]
+    for folder in (path.rstrip("/") for path in plan.core.config_paths):
+        excludes = [f"--exclude={path.removeprefix(folder)}" for path in inside if path.startswith(f"{folder}/")]
+        yield from claim(plan, Role.DEST, f"path {folder}")
+        yield send(plan, f"{folder}/", options=("--delete", *excludes))
     for path in alone:
         yield from claim(plan, Role.DEST, f"path {path}")
         yield send(plan, path)

@@ -12,7 +12,7 @@ import pytest
 
 from harness import configuration
 from harness.check import Check, Outcome
-from harness.configuration import ConfigError, edited, edits, effective, is_secret, transfer
+from harness.configuration import ConfigError, Place, edited, edits, effective, is_secret, transfer
 from harness.configuration.sources import KEPT_FROM, PLANNED, RUNNING, UNKNOWN, sources
 from harness.deed import Ask, Command, CommandResult, Keep, Learn, Reading, Role
 from harness.roots import DataRoot, data_roots
@@ -288,6 +288,14 @@ def test_a_planned_change_goes_into_the_file_that_wins_for_it() -> None:
     deeds = list(transfer(plan(planned_changes=changes), found))
     sent = [deed.argv[-1] for deed in deeds if isinstance(deed, Command) and deed.argv[0] == "rsync"]
     assert [target.partition(":")[2] for target in sent] == ["/etc/pryv/", OVERRIDE]
+
+
+def test_data_that_lie_in_the_configs_folder_are_no_part_of_it() -> None:
+    inside = (Place("storages.engines.sqlite.path", "/etc/pryv/data/users"), Place("other", "/var/lib/pryv"))
+
+    sent = [deed.argv for deed in transfer(plan(), (), inside) if isinstance(deed, Command) and deed.argv[0] == "rsync"]
+
+    assert [[word for word in argv if word.startswith("--exclude")] for argv in sent] == [["--exclude=/data/users"]]
 
 
 def test_a_planned_change_without_a_file_and_a_file_that_is_not_sent_are_refused() -> None:
