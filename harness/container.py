@@ -88,7 +88,7 @@ class Container:
     @property
     def environ(self) -> tuple[str, ...]:
         """Its environment as it was made ("NAME=text"), with its image's; it holds secrets."""
-        return tuple(self.told["Config"]["Env"] or ())
+        return tuple(self.told["Config"].get("Env") or ())
 
     def process(self) -> dict[str, Any]:
         """Return how it starts the core, as harness/hostside/started.py tells of a process; its image may name the program only."""
@@ -109,7 +109,7 @@ class Container:
         memory = [Mount("tmpfs", "", "", path, writable=True) for path in self.told["HostConfig"].get("Tmpfs") or {}]
         return (
             *(
-                Mount(one["Type"], one.get("Name", ""), one.get("Source", ""), one["Destination"], bool(one["RW"]))
+                Mount(one["Type"], one.get("Name", ""), one.get("Source", ""), one["Destination"], bool(one.get("RW", True)))
                 for one in self.told["Mounts"]
             ),
             *memory,
