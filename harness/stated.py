@@ -10,6 +10,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from harness.container import described
 from harness.databases import ENGINES
 from harness.databases.psql import admin_sql
 from harness.deed import Ask, Command, Role
@@ -53,6 +54,8 @@ def _uses_postgresql(source: Config) -> bool:
 def _versions(plan: Plan, source: Config) -> Reading[dict[str, str]]:
     package = yield Ask(Command(Role.SOURCE, ("cat", f"{plan.core.app_path}/package.json"), exits=ANY))
     found = {"core": NOT_TOLD if package.exit else str(json.loads(package.out).get("version", NOT_TOLD))}
+    if container := (yield from described(plan, Role.SOURCE)):
+        found = {"image of the core": container.image}
     if _uses_postgresql(source):
         shown = tuple(Ask(replace(admin_sql(plan, role, "SHOW server_version"), exits=ANY)) for role in Role)
         for role, answer in zip(Role, (yield shown), strict=True):

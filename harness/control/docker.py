@@ -44,6 +44,12 @@ ENABLE = (
     FIND + '; case $(docker inspect -f "{{.HostConfig.RestartPolicy.Name}}" "$id") in '
     'always|unless-stopped) ;; *) docker update --restart="$3" "$id" ;; esac'
 )
+# A policy that starts nothing at a boot (on-failure) stays as it is.
+DISABLE = (
+    f'{FIND}; [ -n "$id" ] || {{ echo "there is no container $1" >&2; exit 1; }}; '
+    'case $(docker inspect -f "{{.HostConfig.RestartPolicy.Name}}" "$id") in '
+    'always|unless-stopped) docker update --restart=no "$id" ;; esac'
+)
 LOGS = 'docker logs "$1" 2>&1'
 
 
@@ -95,5 +101,5 @@ class ByDocker:
         return self._by(role, ENABLE, "unless-stopped")
 
     def disable(self, role: Role) -> Command | None:
-        """Return the command that takes its restart policy away."""
-        return Command(role, ("docker", "update", "--restart=no", self._name))
+        """Return the command that takes a restart policy away by which a boot starts it."""
+        return self._by(role, DISABLE)

@@ -100,7 +100,7 @@ def test_by_proxy_its_image_pulled_a_boot_of_both_hosts_starts_neither_the_froze
     assert docked.run() == 0, docked.printed[-3000:]
 
     assert_moved(docked, NEVER_HERE | BY_DNS)
-    digests = [line["deed"] for line in docked.lines if line["kind"] == "intent" and "docker pull" in line["deed"]]
+    digests = [line["deed"] for line in docked.lines if line["kind"] == "intent" and line["deed"].startswith("pull ")]
     assert len(digests) == 1
     assert "/pryvio/open-pryv.io@sha256:" in digests[0]
 
