@@ -41,7 +41,6 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             for verb in ("start", "stop", "status", "logs", "enable", "fence", "unfence", "disable")
         }
     },
-    "DokkuControl": {"app": "pryv"},
     "DockerControl": {"container": "pryvio_open_pryv_io"},
     "SystemdControl": {"unit": "pryv-core"},
     "DokkuControl": {"app": "pryv"},
