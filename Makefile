@@ -33,7 +33,7 @@ prove-kill: setup ## kill a rehearsal at every point in turn: the same command m
 	$(PYTHON) -m tests.prove_kill $(ARGS)
 
 prove-back: setup ## roll back a rehearsal from every phase before users are on the dest (about four minutes)
-	ALL_POINTS=1 $(PYTHON) -m pytest tests/runbook/test_rollback.py $(ARGS)
+	ALL_POINTS=1 $(PYTHON) -m pytest tests/runbook/test_rollback.py tests/runbook/test_docker.py -k "not fault" $(ARGS)
 
 bench: setup ## measure rehearsals, how long users wait, fingerprints and manifests: writes docs/benchmarks.md (about 25 minutes, on a quiet machine)
 	$(PYTHON) -m tests.bench --write docs/benchmarks.md $(ARGS)

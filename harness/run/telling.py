@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 HTTP_OK = 200
 ROLLBACK_S = 10.0
-WHICH = frozenset({"--plan", "--live", "--worlds", "--reports", "--hosts", "--cutover", "--core-tree", "--node"})
+WHICH = frozenset({"--plan", "--live", "--worlds", "--reports", "--hosts", "--cutover", "--core-tree", "--node", "--rqlited"})
+WHICH |= {"--deploy", "--install", "--core-image"}
 
 
 def state_block(run: Run, performer: Performer, command: str, code: int, earlier: Rehearsed | None = None) -> list[str]:

@@ -215,6 +215,8 @@ def test_files_of_a_container_alone_are_told_without_folders_mounts_and_what_pas
 
 # --- on a real engine
 
+PROGRAM = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit()); time.sleep(600)"
+
 
 def performed(wanted: Any) -> Any:  # noqa: ANN401 - any deed or observation
     """Do on this machine what is asked of a host."""
@@ -235,7 +237,7 @@ def running(tmp_path: Path) -> Iterator[str]:
     name = f"pryv-test-{uuid.uuid4().hex[:12]}"
     image = Builder(engine.demand(), lambda _: None).image("core")
     (tmp_path / "override.yml").write_text("http: {port: 3000}\n", encoding="utf-8")
-    program = ("sh", "-c", "mkdir -p bin; echo 'import time; time.sleep(600)' > bin/master.py; exec python3 bin/master.py --a:b=1")
+    program = ("sh", "-c", f"mkdir -p bin; echo '{PROGRAM}' > bin/master.py; exec python3 bin/master.py --a:b=1")
     given = ("-v", f"{tmp_path}:/app/pryv:ro", "-v", "/app/kept", "-w", "/app", "-e", "config=/app/pryv/override.yml")
     argv = ("docker", "run", "-d", "--name", name, "--restart", "unless-stopped", *given, image, *program)
     subprocess.run(argv, check=True, capture_output=True, timeout=60)
@@ -273,10 +275,34 @@ def test_a_real_container_is_seen_fenced_made_again_and_brought_back_as_it_was(r
     again = Container(json.loads(subprocess.run(("docker", "inspect", running), check=True, capture_output=True).stdout)[0])
     assert remade.facts(again) == remade.facts(remade.planned(on, found))
     assert (again.policy, again.told["State"]["Status"]) == ("no", "created")
-    subprocess.run(("docker", "rm", running), check=True, capture_output=True, timeout=60)
+
+    kept = remade.volumes(found)
+    drive(remade.remove(on, {f"container {running}"}), performed)
+    assert performed(status).text == "stopped, fenced, disabled"
+    assert subprocess.run(("docker", "volume", "inspect", *kept), check=False, capture_output=True, timeout=60).returncode == 0
 
     performed(verbs.unfence(Role.SOURCE))
     assert performed(status).text == "stopped, enabled (unless-stopped)"
+
+
+@NEEDS_ENGINE
+def test_what_a_run_has_made_of_containers_is_removed_and_nothing_else() -> None:
+    name, other = (f"pryv-test-{uuid.uuid4().hex[:12]}" for _ in range(2))
+    image = Builder(engine.demand(), lambda _: None).image("core")
+    for volume in (name, other):
+        subprocess.run(("docker", "volume", "create", volume), check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        ("docker", "create", "--name", name, "-v", f"{name}:/kept", image, "true"), check=True, capture_output=True, timeout=60
+    )
+    mine = {f"container {name}", f"volume {name}", "path /etc/pryv"}
+
+    drive(remade.remove(of_docker(name), mine), performed)
+    drive(remade.remove(of_docker(name), mine), performed)
+
+    listed = subprocess.run(("docker", "volume", "ls", "-q"), check=True, capture_output=True, text=True).stdout.split()
+    assert (name in listed, other in listed) == (False, True)
+    assert performed(control(of_docker(name)).status(Role.DEST)).text == "stopped: no container"
+    subprocess.run(("docker", "volume", "rm", other), check=True, capture_output=True, timeout=60)
 
 
 @NEEDS_ENGINE
