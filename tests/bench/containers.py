@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fixtures.containers import engine, making
 from fixtures.containers.deploys import DEPLOYS
-from fixtures.containers.ground import Ground, Way
+from fixtures.containers.ground import BY_UNIT, Ground
 from fixtures.containers.images import Builder
 from fixtures.containers.world import PYTHON, World
 from fixtures.hosts import records
@@ -37,7 +37,7 @@ def _timed(act: Callable[[], object]) -> float:
 def raised(root: Path, images: Mapping[str, str]) -> dict[str, float]:
     """Make hosts without a core, power them off and on, end them; returns the seconds of each."""
     with records.choosing(root):
-        folder, record = making.reserve(root, STAND_IN, "dns", Way(DEPLOY), "measured")
+        folder, record = making.reserve(root, STAND_IN, "dns", BY_UNIT, "measured")
     product = replace(STAND_IN, python=PYTHON)
     worlds: list[World] = []
 
