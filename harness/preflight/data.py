@@ -32,6 +32,8 @@ MOVED = {
 }
 V1_GUIDE = "a v1 core is moved by Pryv.io's own v1 guides (core migration, register migration), or taken to v2 first"
 
+IN_AN_APP = "this version does not look for a core's own paths in an app of Dokku: it cannot be moved whole (docs/deploy-kinds.md)"
+
 
 def core_is_v2(plan: Plan) -> Reading[Check]:
     """Look at the version of the source's core: this runbook moves v2; v1, which lies otherwise, has guides of its own."""
@@ -42,7 +44,7 @@ def core_is_v2(plan: Plan) -> Reading[Check]:
         package = None if answer.exit else answer.out
     name = "version of the source core"
     if package is None:
-        remedy = f"name the core's tree in the plan (core.app_path); {V1_GUIDE}"
+        remedy = IN_AN_APP if plan.core.dokku else f"name the core's tree in the plan (core.app_path); {V1_GUIDE}"
         return equal(name, Witness.FILES, "2.…", f"there is no {path}", remedy=remedy)
     version = str(json.loads(package).get("version", ""))
     return Check(name, Witness.FILES, "2.…", version, version.startswith("2."), 1, remedy=V1_GUIDE)
