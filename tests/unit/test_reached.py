@@ -7,10 +7,12 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import dns.resolver
 import pytest
 
 from fixtures.hosts.world import open_world
 from harness.discovery.keys import demand_pinned
+from harness.discovery.names import names
 from harness.errors import HostKeyRefused, Refused, Unreachable
 from harness.plan import JumpPart, SshPart, load
 from harness.transport.offered import offered
@@ -146,3 +148,16 @@ def test_a_key_is_pinned_by_a_persons_yes_and_by_nothing_else(plan: Plan, tmp_pa
     assert pinned_keys(part) == pinned_keys(plan.source.ssh)
     demand_pinned("source", part, no)  # it is pinned: nobody is asked
     assert ["SHA256:" in question for question in asked] == [True]
+
+
+def test_who_serves_the_public_name_is_asked_of_the_resolver(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = plan.cutover.dns.servers[0]
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers, resolver.port = [str(server.address)], server.port
+    monkeypatch.setattr(dns.resolver, "default_resolver", resolver)
+    given = [(str(one.address), one.port) for one in plan.cutover.dns.servers]
+
+    found = names(plan.core.public_name, given)
+
+    assert (found.zone, found.primary, found.ttl, found.addresses) == ("pryv.test", "ns1.pryv.test", 2, (str(plan.source.address),))
+    assert names(plan.core.public_name).servers == (("ns1.pryv.test", "127.0.0.1", 53), ("ns2.pryv.test", "127.0.0.1", 53))
