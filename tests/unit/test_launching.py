@@ -171,16 +171,22 @@ def answering(**said: int | Unreachable) -> Any:  # noqa: ANN401 - an answerer
 
 @pytest.mark.parametrize(("answer", "held"), [(503, True), (REFUSED, True), (200, False), (404, False)])
 def test_a_stranger_is_kept_out_by_503_or_by_no_connection(answer: int | Unreachable, held: bool) -> None:
-    theirs, ours = drive(door.strangers_kept_out(), answering(outside=answer, dest=200))
+    theirs, ours = drive(door.strangers_kept_out({}), answering(outside=answer, dest=200))
 
     assert (theirs.held, ours.held) == (held, True)
+
+
+def test_what_a_stranger_is_answered_is_as_it_may_be_where_users_are_on_the_dest_and_we_must_be_served() -> None:
+    checks = [drive(door.strangers_kept_out({"T_open": "now"}), answering(outside=200, dest=dest)) for dest in (200, 503)]
+
+    assert [[check.held for check in both] for both in checks] == [[True, True], [True, False]]
 
 
 def test_what_keeps_a_stranger_from_looking_is_no_door() -> None:
     wrong = Unreachable("the dest", "asking", "SSLCertVerificationError: expired")
 
     with pytest.raises(Unreachable, match="expired"):
-        drive(door.strangers_kept_out(), answering(outside=wrong, dest=200))
+        drive(door.strangers_kept_out({}), answering(outside=wrong, dest=200))
     assert drive(door.strangers_served(), answering(outside=wrong)).observed == "SSLCertVerificationError: expired"
 
 
