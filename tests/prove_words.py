@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 from gherkin.parser import Parser
 from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 
+from fixtures.containers import engine
+from fixtures.hosts.records import CONTAINERS, LOOPBACK
 from harness.recording.words import definition_of
 from tests.runbook.rehearsing import ROOT, Rehearsal
 
@@ -29,9 +31,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2
 RQLITED = os.environ.get("RQLITED", "")
-APART = frozenset(
-    {"@raft_address", "@docker", "@systemd", "@dokku", "@git_clone"} | (set() if RQLITED else {"@rqlite"})
-)  # scenarios that do not apply here
+WITHOUT = (set() if RQLITED else {"@rqlite"}) | ({"@docker"} if isinstance(engine.look(), str) else set())
+APART = frozenset({"@raft_address", "@systemd", "@dokku", "@git_clone"} | WITHOUT)  # scenarios that do not apply here
 ROWS = {"<engine>": "PostgreSQL", "<path>": "API", "<credential>": "password"}  # an example of each outline, as steps match it
 SAID = {"When": "the act did nothing", "Given": "the step records no check", "Then": "the step records no check"}
 
@@ -57,7 +58,8 @@ def texts(*keywords: str) -> list[str]:
 def emptied(text: str, folder: Path) -> Tried:
     """Rehearse with one step emptied, with what goes ahead; a step that only one way of cutting over has is run in that."""
     arguments = ("--transfer", "preseed", "--cutover", strategy(text), *(("--rqlited", RQLITED) if RQLITED else ()))
-    rehearsal = Rehearsal(folder, arguments, environment={"EMPTIED": text})
+    hosts, how = (CONTAINERS, ("--deploy", "docker")) if only("@docker", text) else (LOOPBACK, ())
+    rehearsal = Rehearsal(folder, (*arguments, *how), environment={"EMPTIED": text}, hosts=hosts)
     try:
         code = rehearsal.run("-p", "tests.emptied")
         cause = rehearsal.cause() if code == 1 else f"exit {code}"
@@ -73,8 +75,13 @@ def used(text: str) -> bool:
 
 def strategy(text: str) -> str:
     """Return by which cut-over a step is rehearsed: by proxy where only its scenarios have it."""
+    return "proxy" if only("@by_proxy", text) else "dns"
+
+
+def only(tag: str, text: str) -> bool:
+    """Whether only scenarios with a tag have a step."""
     uses = _tags_of_uses(text)
-    return "proxy" if uses and all("@by_proxy" in tags for tags in uses) else "dns"
+    return bool(uses) and all(tag in tags for tags in uses)
 
 
 def _tags_of_uses(text: str) -> list[frozenset[str]]:
