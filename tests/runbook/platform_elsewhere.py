@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fixtures.hosts import core
 from fixtures.hosts.accounts import PRYV
+from fixtures.hosts.product import DATA
 
 if TYPE_CHECKING:
     from fixtures.hosts.disks import Disk
@@ -21,7 +22,7 @@ def install(disk: Disk, product: Product, known: core.CoreSecrets, **where: Any)
     """Lay the core, what it keeps elsewhere too: certificates that are root's, and a folder for its platform."""
     REAL_INSTALL(disk, product, known, **where)
     file = disk.at(core.OVERRIDE)
-    text = file.read_text(encoding="utf-8").replace(f"{core.DATA}/rqlite-data", PLATFORM)
+    text = file.read_text(encoding="utf-8").replace(f"{DATA}/rqlite-data", PLATFORM)
     file.write_text(f"{text}letsEncrypt: {{enabled: true, tlsDir: {TLS}}}\n", encoding="utf-8")
     disk.folder("/srv/pryv", 0o755)
     disk.folder(PLATFORM, 0o700, PRYV)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from fixtures.hosts.product import STAND_IN, lying
+from fixtures.hosts.spaces import rooted
 from fixtures.hosts.world import open_world
 from tests.runbook.living import LiveMove
 from tests.runbook.rehearsing import Rehearsal
@@ -20,13 +22,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.rehearsal
 
 SITE = "/etc/nginx/sites-enabled/pryv.conf"
+# Without root a host has one user only, whose name is its own.
+ELSEWHERE = {"app": "/srv/core/app", "config": "/etc/core", "data": "/srv/core/data"} | ({"user": "core"} if rooted() else {})
 SNIPPET = "add_header X-Served-By the-real-source always;\n"
 
 
 @pytest.fixture
 def real(tmp_path: Path) -> Iterator[World]:
     """Return hosts that stand for real ones; the source's nginx is an own one of theirs."""
-    made = open_world(tmp_path / "real", fresh=True, cutover="proxy", say=lambda _: None)
+    made = open_world(tmp_path / "real", fresh=True, product=lying(STAND_IN, ELSEWHERE), cutover="proxy", say=lambda _: None)
     site = made.host("source").disk.at(SITE)
     own = site.read_text(encoding="utf-8").replace("api_backend", "upstream_of_ours")
     site.write_text(own.replace("server_name", f"{SNIPPET}server_name"), encoding="utf-8")
@@ -62,6 +66,8 @@ def test_a_plan_is_rehearsed_with_its_nginx_its_key_and_its_user_and_its_hosts_a
     assert "; in the shape of CHG0031337; not as in the plan: certificates, the name servers and the dest's door" in header["hosts"]
     told = str(rehearsal.lines)
     assert "upstream_of_ours" in told
+    assert "rsync /srv/core/data/ from the source to the dest" in told
+    assert rehearsal.printed.count("not as in the plan") == 2  # one thing, told and in the header
     assert "ssh-keygen, rsa-4096" in told
     assert "DELETE /users/verify-ours" in told
     assert "the sample's stands" not in rehearsal.printed

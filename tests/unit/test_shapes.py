@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -100,8 +101,15 @@ def test_what_a_rehearsal_has_of_a_plan_is_not_said() -> None:
             False,
             "core.deploy systemd: the core is controlled by commands (no Docker engine answers)",
         ),
-        ({"user": "core"}, Seen(SAMPLE), LOOPBACK, False, "core.user core: it is pryv"),
-        ({"app_path": "/srv/core/"}, Seen(SAMPLE), LOOPBACK, False, "core.app_path /srv/core: it is /opt/pryv/app"),
+        ({"user": "postgres"}, Seen(SAMPLE), LOOPBACK, False, "core.user postgres: it is pryv"),
+        ({"app_path": "/core/app/"}, Seen(SAMPLE), LOOPBACK, False, "core.app_path /core/app: it is /opt/pryv/app"),
+        (
+            {"config_paths": ["/etc/a", "/etc/b"]},
+            Seen(SAMPLE),
+            LOOPBACK,
+            False,
+            "core.config_paths ['/etc/a', '/etc/b']: it is ['/etc/",
+        ),
         ({}, Seen(why_not="no answer"), LOOPBACK, False, "the source was not seen (no answer): engines, data places and nginx"),
         (
             {},
@@ -137,3 +145,15 @@ def test_a_unit_of_systemd_is_rehearsed_as_one_where_an_engine_answers() -> None
     found = shape(changed(**SYSTEMD), Seen(SAMPLE), CONTAINERS, rqlited=False)
 
     assert (found.provider, found.deploy, found.said) == (CONTAINERS, "systemd", ALWAYS)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root a host has one user, whose name is its own")
+def test_the_core_lies_where_the_plan_says_and_its_user_is_called_so() -> None:
+    data = "/srv/pryv/d"
+    other = {"storages.engines.sqlite.path": f"{data}/users", "storages.engines.filesystem.previewsDirPath": f"{data}/previews"}
+    theirs = changed(user="core", app_path="/srv/core", config_paths=["/etc/core/"])
+
+    found = shape(theirs, Seen(SAMPLE.changed(other)), LOOPBACK, rqlited=False)
+
+    assert found.core == {"app": "/srv/core", "config": "/etc/core", "data": data, "user": "core"}
+    assert found.said == ALWAYS
