@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from harness.plan import Plan
 
 LONGEST_COPY_S = 24 * 3600.0
+# Without these a copy whose link is cut waits for a quarter of an hour, and what receives it on the dest for ever.
+BOUNDED = {"ConnectTimeout": 10, "ServerAliveInterval": 5, "ServerAliveCountMax": 3}
+LONGEST_SILENCE_S = 300
 SSH_PORT = 22
 RECEIVE = """\
 #!/bin/sh
@@ -162,9 +165,10 @@ def _bracketed(plan: Plan) -> str:
 
 
 def shell_to_dest(plan: Plan) -> str:
-    """Return the rsync shell that uses the run's own key and the dest's pinned host key."""
+    """Return the rsync shell that uses the run's own key and the dest's pinned host key; it ends when the dest does not answer."""
     folder = plan.run_folder
-    settings = ("BatchMode=yes", "StrictHostKeyChecking=yes", f"UserKnownHostsFile={folder}/known_hosts", "IdentitiesOnly=yes")
+    pinned = ("BatchMode=yes", "StrictHostKeyChecking=yes", f"UserKnownHostsFile={folder}/known_hosts", "IdentitiesOnly=yes")
+    settings = (*pinned, *(f"{name}={value}" for name, value in BOUNDED.items()))
     flags = " ".join(f"-o {setting}" for setting in settings)
     return f"ssh -p {_dest(plan)[1]} -i {folder}/key {flags}"
 
@@ -175,7 +179,7 @@ def send(plan: Plan, path: str, *, options: tuple[str, ...] = (), links: str = "
     The guide's --archive --copy-links, without --compress (pictures do not shrink), and with --modify-window=-1: rsync's quick
     check sees whole seconds, and a SQLite WAL changes within one without changing its size. With --links as `links` they stay.
     """
-    flags = ("--archive", links, "--modify-window=-1", "--mkpath", "--stats", *options)
+    flags = ("--archive", links, "--modify-window=-1", "--mkpath", "--stats", f"--timeout={LONGEST_SILENCE_S}", *options)
     target = f"{plan.dest.ssh.user}@{_bracketed(plan)}:{path}"
     argv = ("rsync", *flags, "-e", shell_to_dest(plan), path, target)
     says = f"rsync {path} from the source to the dest"

@@ -116,6 +116,11 @@ class Rehearsal:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(LONGEST_S)
 
+    def kill_if_running(self) -> None:
+        """End the harness where it still runs."""
+        if self.process and self.process.poll() is None:
+            self.kill()
+
     def until(self, there: Callable[[], Any], what: str, within_s: float = 90.0) -> None:
         """Wait until something is there; the command must not have ended before."""
         deadline = time.monotonic() + within_s
@@ -192,8 +197,7 @@ class Rehearsal:
 
     def close(self) -> None:
         """End what is left."""
-        if self.process and self.process.poll() is None:
-            self.kill()
+        self.kill_if_running()
         subprocess.run((sys.executable, "-m", "fixtures.hosts", "clean", str(self.worlds)), cwd=ROOT, check=True, timeout=60)
 
 
