@@ -218,6 +218,7 @@ def finish(session: Session, code: int, cause: str, *, whole: bool) -> None:
     """
     run = session.run
     session.performer.end_client()
+    session.performer.give_up()
     carry_over(run)
     closed = closes(code, whole=whole)
     first = headline(cause)

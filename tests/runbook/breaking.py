@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fixtures.containers import network
+from fixtures.containers.deploys import DEPLOYS
 from fixtures.containers.making import answers
 from fixtures.containers.world import World, open_world
+from fixtures.hosts import ready, servers
 from tests.runbook.rehearsing import SLOW, Rehearsal
 
 if TYPE_CHECKING:
@@ -123,7 +125,19 @@ class Hosts:
         """Cut a host's power and switch it on again; returns when it has booted."""
         self.world.power_off(host)
         self.world.host(host).power_on()
-        answers(self.world.host(host))
+        self.settle(host)
+
+    def settle(self, host: str) -> None:
+        """Wait until a host that was switched on has booted, and answers; its core too, where a boot starts it."""
+        booting = self.world.host(host)
+        answers(booting)
+        if DEPLOYS[self.world.record.deploy].enabled(booting):
+            ready.core(booting.address, servers.API_PORT)
+
+    def end(self) -> None:
+        """End the command and the hosts, paused or not."""
+        self.rehearsal.kill_if_running()
+        self.world.end()
 
 
 def hosts_of(folder: Path) -> Hosts:

@@ -20,7 +20,7 @@ from harness.plan import load
 from harness.transport.ssh import Ssh
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 ROOT = Path(__file__).parents[2]
 LONGEST_S = 180.0
@@ -206,6 +206,13 @@ def _cmdline(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:  # it has ended
         return b""
+
+
+def arrived_as_measured(lines: Iterable[dict[str, Any]]) -> bool:
+    """Whether what arrived is what was measured at rest, each thing measured on both hosts, by a journal's lines."""
+    digests = {(line["name"], line["role"]): line["digest"] for line in lines if line["kind"] == "digest"}
+    names = {name for name, _ in digests} - {"seal"}
+    return bool(names) and all(digests.get((name, "source")) == digests.get((name, "dest")) for name in names)
 
 
 def on(rehearsal: Rehearsal, role: Role, *argv: str, as_user: str = "") -> str:

@@ -37,8 +37,7 @@ def hosts(tmp_path: Path) -> Iterator[Hosts]:
     try:
         yield made
     finally:
-        made.rehearsal.kill_if_running()
-        made.world.end()
+        made.end()
 
 
 def fenced(hosts: Hosts, then: Callable[[], None]) -> None:
