@@ -29,7 +29,7 @@ prove: setup ## rehearse with every fault and control in turn: red first where d
 prove-words: setup ## empty every step of the runbook in turn: each must be red (about ten minutes)
 	$(PYTHON) -m tests.prove_words
 
-prove-kill: setup ## kill a rehearsal at every point in turn: the same command must end green (some hours; ARGS="--every 10")
+prove-kill: setup ## kill a rehearsal at every point in turn: the same command must end green (some hours; ARGS="--every 10"; ARGS="--hosts": hosts lose their power too)
 	$(PYTHON) -m tests.prove_kill $(ARGS)
 
 prove-back: setup ## roll back a rehearsal from every phase before users are on the dest (about four minutes)

@@ -72,7 +72,7 @@ def points(lines: Iterable[dict[str, Any]], whom: Sequence[str], moments: Sequen
         intents[phase] += line["kind"] == "intent"
         scenarios[phase] += line["kind"] == "scenario" and line["status"] == "begun"
     found = []
-    for phase in sorted(scenarios):
+    for phase in sorted(number for number, count in scenarios.items() if count):
         of = "intents" if intents[phase] else "scenarios"
         count = (intents if intents[phase] else scenarios)[phase]
         nth = {"before": 0, "middle": count // 2, "after": count - 1}
