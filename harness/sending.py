@@ -37,6 +37,10 @@ for word; do
     esac
 done
 case $word in
+    # What a copy has left whose link was cut: it would take the room of this one.
+    {dumps}/*) find {dumps} -maxdepth 1 -name '.*' -type f -delete 2>/dev/null ;;
+esac
+case $word in
     {folders}) exec "$@" ;;
     *) refuse ;;
 esac
@@ -78,7 +82,7 @@ def folders(plan: Plan, data: Iterable[str]) -> tuple[str, ...]:
 def receiver(plan: Plan, data: Iterable[str]) -> str:
     """Return the program that the dest runs for the key."""
     patterns = "|".join(f"{folder}/*" for folder in folders(plan, data))
-    return RECEIVE.format(change=plan.change.id, folders=patterns)
+    return RECEIVE.format(change=plan.change.id, folders=patterns, dumps=f"{plan.run_folder}/dumps")
 
 
 def keys_command(plan: Plan, script: str, *words: str, line: str = "", says: str = "") -> Command:
