@@ -1,12 +1,13 @@
 """Kills the harness, the source and the dest in every phase of a move between containers (`make prove-kill ARGS="--hosts"`).
 
 Usage: python -m tests.prove_kill --hosts [--whom harness,source,dest] [--moments before,middle,after] [--phases 10,60,…] [--back]
-       [--lost] [--table FILE]
+       [--lost] [--baseline JOURNAL] [--table FILE]
 
 A host is killed as a power cut does it, and gets its power back at once. One move meets a kill in each of its phases: a point
 counts as continued when the same command, typed again, comes to the next point or ends green; and at the end what arrived must be
 what was measured at rest, and no write may be missing that a client was told was saved. With --back each point is followed by a
 rollback, with --lost the harness dies with all its records, and another machine adopts the run from the source or the dest in turn.
+How many deeds a phase has is counted in an undisturbed move, or in the journal of an earlier one.
 """
 
 from __future__ import annotations
@@ -200,6 +201,10 @@ def _baseline(folder: Path) -> list[dict[str, Any]]:
         hosts.end()
 
 
+def _read(journal: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
+
+
 def _tried(top: Path, wanted: argparse.Namespace, found: Sequence[Point]) -> Iterator[Tried]:
     if wanted.lost:
         yield from lost(top, [point for point in found if point.whom == "harness" and FROZEN <= point.phase < RETIRE])
@@ -220,11 +225,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--phases", type=lambda text: [int(one) for one in text.split(",")], default=[])
     parser.add_argument("--back", action="store_true")
     parser.add_argument("--lost", action="store_true")
+    parser.add_argument("--baseline", type=Path)
     parser.add_argument("--table", type=Path)
     wanted = parser.parse_args(arguments)
     tried: list[Tried] = []
     with tempfile.TemporaryDirectory() as top:
-        found = points(_baseline(_folder(Path(top), "baseline")), wanted.whom, wanted.moments, wanted.phases)
+        lines = _read(wanted.baseline) if wanted.baseline else _baseline(_folder(Path(top), "baseline"))
+        found = points(lines, wanted.whom, wanted.moments, wanted.phases)
         began = time.monotonic()
         for one in _tried(Path(top), wanted, found):
             tried.append(one)
