@@ -34,7 +34,7 @@ def is_closed(run: Run, plan: Plan) -> None:
 
 @then("a stranger at the dest's address is not served, and we are")
 def kept_out(run: Run) -> None:
-    run.look(door.strangers_kept_out())
+    run.look(door.strangers_kept_out(run.state.marks))
 
 
 @when("the dest's door is opened", idempotent=True, mark_before="T_open")

@@ -62,7 +62,9 @@ def killed(point: int, folder: Path, how: dict[str, str], hosts: str = "loopback
             with records.choosing(rehearsal.worlds):
                 records.tidy(rehearsal.worlds)
         code = rehearsal.run()
-        return Tried(point, where, True, code == 0, arrived_as_measured(rehearsal.lines), time.monotonic() - began, rehearsal.printed)
+        return Tried(
+            point, where, True, code == 0, arrived_as_measured(rehearsal.lines), time.monotonic() - began, rehearsal.printed
+        )
     finally:
         rehearsal.close()
 

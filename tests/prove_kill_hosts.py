@@ -1,6 +1,6 @@
-"""Kills the harness, the source and the dest in every phase of a move between containers (`make prove-kill ARGS="--hosts"`).
+"""Kills the harness, the source and the dest in every phase of a move between containers (`make prove-hosts`).
 
-Usage: python -m tests.prove_kill --hosts [--whom harness,source,dest] [--moments before,middle,after] [--phases 10,60,…] [--back]
+Usage: python -m tests.prove_kill_hosts [--whom harness,source,dest] [--moments before,middle,after] [--phases 10,60,…] [--back]
        [--lost] [--baseline JOURNAL] [--table FILE]
 
 A host is killed as a power cut does it, and gets its power back at once. One move meets a kill in each of its phases: a point
@@ -217,7 +217,7 @@ def _tried(top: Path, wanted: argparse.Namespace, found: Sequence[Point]) -> Ite
                 yield from continued(_folder(top, f"{who}-{moment}"), of_this)
 
 
-def main(arguments: Sequence[str]) -> int:
+def main() -> int:
     """Try the points, print each, and return 1 if one was not green."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--whom", type=lambda text: text.split(","), default=list(WHOM))
@@ -227,7 +227,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--lost", action="store_true")
     parser.add_argument("--baseline", type=Path)
     parser.add_argument("--table", type=Path)
-    wanted = parser.parse_args(arguments)
+    wanted = parser.parse_args()
     tried: list[Tried] = []
     with tempfile.TemporaryDirectory() as top:
         lines = _read(wanted.baseline) if wanted.baseline else _baseline(_folder(Path(top), "baseline"))
@@ -252,3 +252,7 @@ def _say(one: Tried, seconds: float) -> None:
     more = f"\n{one.printed}" if one.verdict == "RED" else ""
     sys.stdout.write(f"{seconds:6.0f} s  {point.phase} {point.moment:6} {point.whom:7} {one.verdict:8} {one.where}{more}\n")
     sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

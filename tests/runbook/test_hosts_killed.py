@@ -1,4 +1,4 @@
-"""Killed anywhere, hosts too: a seeded sample of what `make prove-kill ARGS="--hosts"` tries (the seed is printed)."""
+"""Killed anywhere, hosts too: a seeded sample of what `make prove-hosts` tries (the seed is printed)."""
 
 from __future__ import annotations
 

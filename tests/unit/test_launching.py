@@ -171,7 +171,7 @@ def answering(**said: int | Unreachable) -> Any:  # noqa: ANN401 - an answerer
 
 @pytest.mark.parametrize(("answer", "held"), [(503, True), (REFUSED, True), (200, False), (404, False)])
 def test_a_stranger_is_kept_out_by_503_or_by_no_connection(answer: int | Unreachable, held: bool) -> None:
-    theirs, ours = drive(door.strangers_kept_out(), answering(outside=answer, dest=200))
+    theirs, ours = drive(door.strangers_kept_out({}), answering(outside=answer, dest=200))
 
     assert (theirs.held, ours.held) == (held, True)
 
@@ -180,7 +180,7 @@ def test_what_keeps_a_stranger_from_looking_is_no_door() -> None:
     wrong = Unreachable("the dest", "asking", "SSLCertVerificationError: expired")
 
     with pytest.raises(Unreachable, match="expired"):
-        drive(door.strangers_kept_out(), answering(outside=wrong, dest=200))
+        drive(door.strangers_kept_out({}), answering(outside=wrong, dest=200))
     assert drive(door.strangers_served(), answering(outside=wrong)).observed == "SSLCertVerificationError: expired"
 
 
@@ -206,3 +206,10 @@ def test_users_who_are_not_told_to_come_back_are_a_deviation_and_users_who_are_s
     check, told = drive(closed.users_are_told(), answering(public=answer))
 
     assert (check.held, bool(told)) == (held, gap)
+
+
+def test_a_core_that_is_launched_once_more_when_users_are_there_is_hidden_from_nobody_and_serves_us() -> None:
+    opened = {"T_open": "2026-12-01T02:20:00+00:00"}
+
+    assert all(check.held for check in drive(door.strangers_kept_out(opened), answering(outside=200, dest=200)))
+    assert not all(check.held for check in drive(door.strangers_kept_out(opened), answering(outside=200, dest=502)))
