@@ -6,7 +6,7 @@ HOSTS ?=
 DEPLOY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help rehearse test check prove prove-words prove-kill prove-back bench clean lock setup
+.PHONY: help rehearse test check prove prove-words prove-kill prove-hosts prove-back bench clean lock setup
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ prove-words: setup ## empty every step of the runbook in turn: each must be red 
 
 prove-kill: setup ## kill a rehearsal at every point in turn: the same command must end green (some hours; ARGS="--every 10")
 	$(PYTHON) -m tests.prove_kill $(ARGS)
+
+prove-hosts: setup ## kill the harness, the source and the dest in every phase of a move between containers (hours; ARGS="--whom dest --moments middle", "--back", "--lost")
+	$(PYTHON) -m tests.prove_kill_hosts $(ARGS)
 
 prove-back: setup ## roll back a rehearsal from every phase before users are on the dest (about four minutes)
 	ALL_POINTS=1 $(PYTHON) -m pytest tests/runbook/test_rollback.py tests/runbook/test_docker.py -k "not fault" $(ARGS)

@@ -68,7 +68,7 @@ def as_before(plan: Plan) -> Reading[list[Check]]:
 def strangers_kept_out(marks: Mapping[str, str]) -> Reading[list[Check]]:
     """Look whether a stranger who asks at the dest's address is not served, while we, through the host itself, are.
 
-    Where a core is launched once more when users are on the dest already, what a stranger is answered is as it may be.
+    A core that is started once more when users may be on the dest is not hidden from them any more.
     """
     ours = yield Ask(call("GET", "/reg/service/info", via=Role.DEST))
     try:
@@ -79,7 +79,7 @@ def strangers_kept_out(marks: Mapping[str, str]) -> Reading[list[Check]]:
         theirs = "no connection"
     opened = "T_open" in marks
     kept_out = opened or theirs in {CLOSED, "no connection"}
-    expected = "any: users are led to the dest" if opened else f"{CLOSED}, or no connection"
+    expected = "any: users may be on the dest" if opened else f"{CLOSED}, or no connection"
     return [
         Check(STRANGER, Witness.API, expected, theirs, kept_out, 1, why=WHY_SHUT),
         equal("what we are answered there", Witness.API, SERVED, ours.status),

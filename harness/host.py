@@ -13,7 +13,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from harness.deed import Command, CommandResult, Differences, Role
-from harness.errors import DeedFailed, NotLetBecomeRoot, TakenOver
+from harness.errors import DeedFailed, NotLetBecomeRoot, TakenOver, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.transport import Completed, Transport
 
 SHOWN_DIFFERENCES = 20
+SHOWN_CHARACTERS = 120
 FOLLOW_S = 10.0
 TAKEN_OVER = 97
 BECOME = ("sudo", "-n", "--")
@@ -98,7 +99,7 @@ class Host:
         """Run a command and return what it answered, whatever the exit code; raises TakenOver when the lock is another's."""
         if command.lasting:
             return self._last(command)
-        done = self.transport.execute(line(command, self.part, self._guard), input=command.input, timeout_s=command.timeout_s)
+        done = self._execute(command)
         if self.part.become == "sudo":
             done = _as_root(done, self.role, self.part)
         if self.number and done.exit == TAKEN_OVER:
@@ -106,6 +107,15 @@ class Host:
                 f"the {self.role} refuses: this run was taken over elsewhere (--adopt); nothing was done for: {command}"
             )
         return CommandResult(command, done.exit, done.out, done.err, done.seconds)
+
+    def _execute(self, command: Command) -> Completed:
+        """Run a command; where the host does not answer, the error says which it was, without what we wrap it in."""
+        wrapped = line(command, self.part, self._guard)
+        try:
+            return self.transport.execute(wrapped, input=command.input, timeout_s=command.timeout_s)
+        except Unreachable as error:
+            doing = f"running {(command.says or shlex.join(command.argv))[:SHOWN_CHARACTERS]}"
+            raise type(error)(error.who, doing, error.cause) from error
 
     def run(self, command: Command) -> CommandResult:
         """Run a command that must succeed; raises DeedFailed with its result."""

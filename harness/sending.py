@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from harness.plan import Plan
 
 LONGEST_COPY_S = 24 * 3600.0
+# Without these a copy whose link is cut waits for a quarter of an hour, and what receives it on the dest for ever.
+BOUNDED = {"ConnectTimeout": 10, "ServerAliveInterval": 5, "ServerAliveCountMax": 3}
+LONGEST_SILENCE_S = 300
 SSH_PORT = 22
 RECEIVE = """\
 #!/bin/sh
@@ -33,6 +36,10 @@ for word; do
         --sender|--daemon|--config*|--log-file*|--temp-dir*|--partial-dir*|--backup-dir*|--write-devices|*..*) refuse ;;
     esac
 done
+case $word in
+    # What a copy has left whose link was cut: it would take the room of this one.
+    {dumps}/*) find {dumps} -maxdepth 1 -name '.*' -type f -delete 2>/dev/null ;;
+esac
 case $word in
     {folders}) exec "$@" ;;
     *) refuse ;;
@@ -75,7 +82,7 @@ def folders(plan: Plan, data: Iterable[str]) -> tuple[str, ...]:
 def receiver(plan: Plan, data: Iterable[str]) -> str:
     """Return the program that the dest runs for the key."""
     patterns = "|".join(f"{folder}/*" for folder in folders(plan, data))
-    return RECEIVE.format(change=plan.change.id, folders=patterns)
+    return RECEIVE.format(change=plan.change.id, folders=patterns, dumps=f"{plan.run_folder}/dumps")
 
 
 def keys_command(plan: Plan, script: str, *words: str, line: str = "", says: str = "") -> Command:
@@ -162,9 +169,10 @@ def _bracketed(plan: Plan) -> str:
 
 
 def shell_to_dest(plan: Plan) -> str:
-    """Return the rsync shell that uses the run's own key and the dest's pinned host key."""
+    """Return the rsync shell that uses the run's own key and the dest's pinned host key; it ends when the dest does not answer."""
     folder = plan.run_folder
-    settings = ("BatchMode=yes", "StrictHostKeyChecking=yes", f"UserKnownHostsFile={folder}/known_hosts", "IdentitiesOnly=yes")
+    pinned = ("BatchMode=yes", "StrictHostKeyChecking=yes", f"UserKnownHostsFile={folder}/known_hosts", "IdentitiesOnly=yes")
+    settings = (*pinned, *(f"{name}={value}" for name, value in BOUNDED.items()))
     flags = " ".join(f"-o {setting}" for setting in settings)
     return f"ssh -p {_dest(plan)[1]} -i {folder}/key {flags}"
 
@@ -175,7 +183,7 @@ def send(plan: Plan, path: str, *, options: tuple[str, ...] = (), links: str = "
     The guide's --archive --copy-links, without --compress (pictures do not shrink), and with --modify-window=-1: rsync's quick
     check sees whole seconds, and a SQLite WAL changes within one without changing its size. With --links as `links` they stay.
     """
-    flags = ("--archive", links, "--modify-window=-1", "--mkpath", "--stats", *options)
+    flags = ("--archive", links, "--modify-window=-1", "--mkpath", "--stats", f"--timeout={LONGEST_SILENCE_S}", *options)
     target = f"{plan.dest.ssh.user}@{_bracketed(plan)}:{path}"
     argv = ("rsync", *flags, "-e", shell_to_dest(plan), path, target)
     says = f"rsync {path} from the source to the dest"

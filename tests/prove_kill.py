@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.hosts import records
-from tests.runbook.rehearsing import Rehearsal
+from tests.runbook.rehearsing import Rehearsal, arrived_as_measured
 
 POINTS_EXPECTED = 480
 AT_ONCE = 2
@@ -62,7 +62,9 @@ def killed(point: int, folder: Path, how: dict[str, str], hosts: str = "loopback
             with records.choosing(rehearsal.worlds):
                 records.tidy(rehearsal.worlds)
         code = rehearsal.run()
-        return Tried(point, where, True, code == 0, _same(rehearsal.lines), time.monotonic() - began, rehearsal.printed)
+        return Tried(
+            point, where, True, code == 0, arrived_as_measured(rehearsal.lines), time.monotonic() - began, rehearsal.printed
+        )
     finally:
         rehearsal.close()
 
@@ -70,13 +72,6 @@ def killed(point: int, folder: Path, how: dict[str, str], hosts: str = "loopback
 def _where(lines: list[dict[str, Any]]) -> str:
     last: dict[str, Any] = next((line for line in reversed(lines) if line["kind"] in {"scenario", "intent", "deed"}), {})
     return f"{last.get('kind', 'opening')} in “{last.get('scenario', '')}”: {last.get('deed', '')}".rstrip(": ")
-
-
-def _same(lines: list[dict[str, Any]]) -> bool:
-    """Whether what arrived is what was measured at rest, each thing measured on both hosts."""
-    digests = {(line["name"], line["role"]): line["digest"] for line in lines if line["kind"] == "digest"}
-    names = {name for name, _ in digests} - {"seal"}
-    return bool(names) and all(digests.get((name, "source")) == digests.get((name, "dest")) for name in names)
 
 
 def count_points(folder: Path, hosts: str = "loopback") -> int:

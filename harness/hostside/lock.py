@@ -50,4 +50,7 @@ def main(verb: str, folder: str, number: str = "0", holder: str = "null") -> Non
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except OSError as error:  # a full disk, a folder that is not ours: in one line
+        sys.exit(f"lock: {error}")

@@ -181,8 +181,17 @@ class Runbook:
         except (Exception, OutcomeException, KeyboardInterrupt) as error:
             self._red(scenario, error)
             raise
-        self.opened.after_scenario()
+        self._keep_copies(scenario, self.opened)
         return result
+
+    def _keep_copies(self, scenario: Scenario, opened: Opened) -> None:
+        """Do what is done after each scenario: a run whose hosts cannot keep its record does not go on."""
+        try:
+            opened.after_scenario()
+        except HarnessError as error:
+            self.red, self.code = scenario.key, RED
+            self.cause = f"after “{scenario.name}” the hosts' copies of the record could not be kept: {error}"
+            raise
 
     def _red(self, scenario: Scenario, error: BaseException) -> None:
         self.red, self.cause = scenario.key, str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.deed import Command, Role
-from harness.errors import LockHeld
+from harness.deed import Command, CommandResult, Role
+from harness.errors import DeedFailed, LockHeld
 from harness.host import python
 from harness.leaving import removal
 
@@ -83,7 +83,12 @@ class RunFolder:
     me: Holder
 
     def _lock(self, *words: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self.host.run(python(self.host.role, "lock", words[0], self.host.run_folder, *words[1:])).json()
+        try:
+            done = self.host.run(python(self.host.role, "lock", words[0], self.host.run_folder, *words[1:]))
+        except DeedFailed as error:
+            told = error.result.tail() if isinstance(error.result, CommandResult) else str(error)
+            raise DeedFailed(f"the lock in {self.host.run_folder} on the {self.host.role}: {told}", error.result) from error
+        answer: dict[str, Any] = done.json()
         return answer
 
     def take(self, *, adopt: bool = False) -> int:

@@ -13,8 +13,9 @@ from harness.client_deeds import AskClient, BeginClient, EndClient
 from harness.cutover import dns
 from harness.databases import postgresql
 from harness.deed import Ask, Command, Compare, HttpRequest, OperatorDeed, PinnedKeys, Query, Resolve, Role
-from harness.errors import Unreachable
+from harness.errors import HarnessError, Unreachable
 from harness.host import Host, compare
+from harness.run.doing import together
 from harness.transport import local
 from harness.transport.ssh import pinned_keys
 
@@ -41,6 +42,19 @@ class Performer:
     def hold(self, role: Role, number: int) -> None:
         """From now on a host refuses what we ask of it once another has taken its lock."""
         self.hosts[role] = self.hosts[role].holding(number)
+
+    def give_up(self) -> None:
+        """Ask both hosts for the last time whether they answer; one that does not is not waited for again."""
+        together(self._give_up, tuple(self.hosts.values()))
+
+    @staticmethod
+    def _give_up(host: Host) -> None:
+        try:
+            host.attempt(Command(host.role, ("true",)))
+        except Unreachable as error:
+            host.transport.give_up(error)
+        except HarnessError:
+            pass  # it answers; what is wrong with it is told by whoever asks it for something
 
     def close(self) -> None:
         """End the client and the connections."""

@@ -23,7 +23,7 @@ from harness.run.fold import fold, unfinished_intents
 from harness.run.folder import RunFolder, folders, this_process
 from harness.run.mending import mend
 from harness.run.opening import open_journal, reach, write_facts, write_run
-from harness.run.telling import state_block
+from harness.run.telling import headline, state_block, stuck_block
 from harness.transport.ssh import settled
 
 if TYPE_CHECKING:
@@ -161,8 +161,7 @@ def _say_if_frozen(setting: Setting, plan: Plan, error: BaseException) -> None:
     path = folder / "journal.jsonl"
     state = fold(read(path).lines) if path.exists() else None
     if state and state.frozen and isinstance(error, HarnessError) and not isinstance(error, Refused):
-        since = state.marks["T_stop"]
-        raise Stuck(f"{error}\nsource  frozen since {since}\nnext    mend the cause, then type again: {setting.command}") from error
+        raise Stuck("\n".join([str(error), *stuck_block(state, setting.command)])) from error
 
 
 def _take_up(session: Session) -> None:
@@ -219,9 +218,10 @@ def finish(session: Session, code: int, cause: str, *, whole: bool) -> None:
     """
     run = session.run
     session.performer.end_client()
+    session.performer.give_up()
     carry_over(run)
     closed = closes(code, whole=whole)
-    first = cause.splitlines()[0] if cause else ""
+    first = headline(cause)
     said = {0: "every scenario is green", ROLLED_BACK: "the source serves as before"}.get(code)
     text = said or (first if code == RETIRE_PENDING else " · ".join(part for part in (run.state.red, first) if part))
     earlier = newest_green(session.setting.reports)

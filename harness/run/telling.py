@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from harness.control import STOPPED, control
 from harness.core_api import call
 from harness.deed import Ask, Role
-from harness.errors import HarnessError
-from harness.run.endings import BACK, GREEN, RETIRE_PENDING, ROLLED_BACK
+from harness.errors import HarnessError, Unreachable
+from harness.run.endings import BACK, GREEN, RED, RETIRE_PENDING, ROLLED_BACK
 from harness.run.endings import STOPPED as STOPPED_FOR_A_YES
 from harness.run.estimating import of_rest, to_move
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 HTTP_OK = 200
 ROLLBACK_S = 10.0
+EXITED = re.compile(r"exit \d+( after [\d.]+ s)?$")
 WHICH = frozenset({"--plan", "--live", "--worlds", "--reports", "--hosts", "--cutover", "--core-tree", "--node", "--rqlited"})
 WHICH |= {"--deploy", "--install", "--core-image"}
 
@@ -38,6 +40,17 @@ def state_block(run: Run, performer: Performer, command: str, code: int, earlier
         needs = of_rest(earlier, state, to_move(run.journal.lines))
         lines.append(f"time    {frozen_time(state, run.plan.change.expected_downtime_s, needs, datetime.now(UTC))}")
     return [*lines, *_next(state, command, code)]
+
+
+def stuck_block(state: State, command: str) -> list[str]:
+    """Return the last lines of a command that could not take up a run that has frozen the source: no host was asked."""
+    return [f"source  {_source(state, RED)}; users wait", *_next(state, command, RED)]
+
+
+def headline(cause: str) -> str:
+    """Return in one line what failed and what was told of it; a cause is that, then how it exited and the last lines printed."""
+    lines = [text for text in cause.splitlines() if text.strip() and not EXITED.match(text)]
+    return ": ".join(lines[:2])
 
 
 def _source(state: State, code: int) -> str:
@@ -88,8 +101,14 @@ def _core(performer: Performer, role: Role) -> str:
     try:
         answer = performer.observe(Ask(control(performer.plan).status(role))).exit
     except HarnessError as error:
-        return f"not known ({str(error).splitlines()[0][:120]})"
+        return f"not known ({_why(error)})"
     return {0: "running", STOPPED: "stopped"}.get(answer, f"not known (exit {answer})")
+
+
+def _why(error: HarnessError) -> str:
+    """Return why something could not be asked, without what was asked."""
+    said = f"unreachable: {error.cause}" if isinstance(error, Unreachable) else headline(str(error))
+    return said.splitlines()[0][:160]
 
 
 def _users(performer: Performer) -> str:
@@ -97,6 +116,6 @@ def _users(performer: Performer) -> str:
         status = performer.observe(Ask(call("GET", "/reg/service/info"))).status
         address = performer.public_address()
     except HarnessError as error:
-        return f"see nothing ({str(error).splitlines()[0][:120]})"
+        return f"see nothing ({_why(error)})"
     at = next((str(role) for role in Role if str(performer.plan.host(role).address) == address), address)
     return f"are led to the {at} and are " + ("served" if status == HTTP_OK else f"answered {status}")

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from harness.errors import Unreachable
+
 
 @dataclass(frozen=True, slots=True)
 class Completed:
@@ -31,6 +33,9 @@ class Transport(Protocol):
 
     def forward(self, address: str, port: int) -> Path:
         """Return a Unix socket here that leads to a TCP port as the host sees it."""
+
+    def give_up(self, error: Unreachable) -> None:
+        """From now on raise this error at once: the host has been asked for the last time."""
 
     def close(self) -> None:
         """End the connection and its forwards."""

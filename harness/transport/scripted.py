@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from harness.errors import Unreachable
     from harness.transport import Completed
 
 
@@ -58,6 +59,10 @@ class Scripted:
     def forward(self, address: str, port: int) -> Path:
         """Nothing is there to lead to."""
         raise UnexpectedCommandError(f"forward to {address}:{port}")
+
+    def give_up(self, error: Unreachable) -> None:
+        """Answer everything with this error; see Transport."""
+        self.answers = {"": error}
 
     def close(self) -> None:
         """Nothing to end."""

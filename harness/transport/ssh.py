@@ -150,12 +150,22 @@ class Ssh:
         self._forwards: set[Path] = set()
         self._forwarding_by = b""
         self._forwarding = threading.Lock()
+        self._given_up: Unreachable | None = None
 
     def _argv(self, *before: str) -> tuple[str, ...]:
         return ("ssh", *self._options, *before, "--", self.part.host)
 
+    def give_up(self, error: Unreachable) -> None:
+        """Ask the host nothing any more; see Transport."""
+        self._given_up = error
+
+    def _may_ask(self) -> None:
+        if self._given_up:
+            raise self._given_up
+
     def execute(self, line: str, *, input: bytes = b"", timeout_s: float = 60.0) -> Completed:  # noqa: A002 - subprocess' word
         """Run a command line in the host's shell; see Transport."""
+        self._may_ask()
         began = time.monotonic()
         completed = self._local((*self._argv(), line), input, timeout_s, line)
         if completed.returncode == SSH_FAILED:
@@ -213,6 +223,7 @@ class Ssh:
     def forward(self, address: str, port: int) -> Path:
         """Return a socket here that leads to a port as the host sees it; its name is what libpq looks for."""
         socket = self._folder / f"{address.replace(':', '.')}-{port}" / f".s.PGSQL.{port}"
+        self._may_ask()
         with self._forwarding:
             if not self._connection():
                 self.execute("true")  # makes the shared connection, or a clear error

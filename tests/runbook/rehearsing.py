@@ -20,7 +20,7 @@ from harness.plan import load
 from harness.transport.ssh import Ssh
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 ROOT = Path(__file__).parents[2]
 LONGEST_S = 180.0
@@ -116,6 +116,11 @@ class Rehearsal:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(LONGEST_S)
 
+    def kill_if_running(self) -> None:
+        """End the harness where it still runs."""
+        if self.process and self.process.poll() is None:
+            self.kill()
+
     def until(self, there: Callable[[], Any], what: str, within_s: float = 90.0) -> None:
         """Wait until something is there; the command must not have ended before."""
         deadline = time.monotonic() + within_s
@@ -192,8 +197,7 @@ class Rehearsal:
 
     def close(self) -> None:
         """End what is left."""
-        if self.process and self.process.poll() is None:
-            self.kill()
+        self.kill_if_running()
         subprocess.run((sys.executable, "-m", "fixtures.hosts", "clean", str(self.worlds)), cwd=ROOT, check=True, timeout=60)
 
 
@@ -202,6 +206,13 @@ def _cmdline(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:  # it has ended
         return b""
+
+
+def arrived_as_measured(lines: Iterable[dict[str, Any]]) -> bool:
+    """Whether what arrived is what was measured at rest, each thing measured on both hosts, by a journal's lines."""
+    digests = {(line["name"], line["role"]): line["digest"] for line in lines if line["kind"] == "digest"}
+    names = {name for name, _ in digests} - {"seal"}
+    return bool(names) and all(digests.get((name, "source")) == digests.get((name, "dest")) for name in names)
 
 
 def on(rehearsal: Rehearsal, role: Role, *argv: str, as_user: str = "") -> str:

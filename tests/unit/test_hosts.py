@@ -11,9 +11,10 @@ from harness.deed import Command, Role
 from harness.errors import DeedFailed, HostKeyRefused, NotLetBecomeRoot, PlanError, Unreachable
 from harness.host import Host, compare, line
 from harness.plan import JumpPart, SshPart
+from harness.run.performing import Performer
 from harness.transport import Completed
 from harness.transport.scripted import Scripted, UnexpectedCommandError
-from harness.transport.ssh import failure, options, pinned_keys, settled
+from harness.transport.ssh import Ssh, failure, options, pinned_keys, settled
 from tests.plans import plan
 
 PART = SshPart(host="old.example.com", port=2222, user="root", known_hosts="/tmp/known_hosts", identity_file="/tmp/id")
@@ -204,3 +205,35 @@ def test_a_stream_that_ends_badly_is_no_short_output() -> None:
 
     with pytest.raises(DeedFailed, match="exit 2"):
         compare((left, sort), (right, sort))
+
+
+def test_a_host_that_does_not_answer_is_told_with_the_command_and_without_what_it_is_wrapped_in() -> None:
+    silent = host(Scripted({"": Unreachable("source", "running cd / && exec env LC_ALL=C.UTF-8 true", "no route")}))
+
+    with pytest.raises(Unreachable) as error:
+        silent.holding(3).attempt(Command(Role.SOURCE, ("cat", "/etc/hostname")))
+
+    assert str(error.value) == "source is unreachable while running cat /etc/hostname: no route"
+
+
+def test_a_host_that_does_not_answer_at_the_end_is_asked_once_and_the_other_as_ever() -> None:
+    refused = HostKeyRefused("dest", "running true", "another key")
+    scripts = {Role.SOURCE: Scripted({"": Completed(0, b"yes")}), Role.DEST: Scripted({"": [refused, Completed(0)]})}
+    performer = Performer(plan(), {role: host(script, role) for role, script in scripts.items()})
+
+    performer.give_up()
+
+    with pytest.raises(HostKeyRefused):
+        performer.hosts[Role.DEST].attempt(Command(Role.DEST, ("true",)))
+    assert performer.hosts[Role.SOURCE].attempt(Command(Role.SOURCE, ("true",))).text == "yes"
+
+
+def test_ssh_that_has_given_up_starts_no_program(tmp_path: Path) -> None:
+    ssh = Ssh("dest", SshPart(host="192.0.2.1", user="root", known_hosts=str(tmp_path / "none")))
+    ssh.give_up(Unreachable("dest", "running true", "no route"))
+    try:
+        for ask in (lambda: ssh.execute("true"), lambda: ssh.forward("127.0.0.1", 5432)):
+            with pytest.raises(Unreachable, match="no route"):
+                ask()
+    finally:
+        ssh.close()

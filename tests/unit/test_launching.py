@@ -212,3 +212,10 @@ def test_users_who_are_not_told_to_come_back_are_a_deviation_and_users_who_are_s
     check, told = drive(closed.users_are_told(), answering(public=answer))
 
     assert (check.held, bool(told)) == (held, gap)
+
+
+def test_a_core_that_is_launched_once_more_when_users_are_there_is_hidden_from_nobody_and_serves_us() -> None:
+    opened = {"T_open": "2026-12-01T02:20:00+00:00"}
+
+    assert all(check.held for check in drive(door.strangers_kept_out(opened), answering(outside=200, dest=200)))
+    assert not all(check.held for check in drive(door.strangers_kept_out(opened), answering(outside=200, dest=502)))

@@ -129,6 +129,7 @@ def test_rsync_is_the_guides_with_what_the_guide_forgets() -> None:
     command = send(plan(), "/var/lib/pryv/data/", options=("--delete",), lasting="files")
 
     assert command.host is Role.SOURCE
-    assert command.argv[:7] == ("rsync", "--archive", "--copy-links", "--modify-window=-1", "--mkpath", "--stats", "--delete")
+    guides = ("--archive", "--copy-links", "--modify-window=-1", "--mkpath", "--stats", "--timeout=300", "--delete")
+    assert command.argv[:8] == ("rsync", *guides)
     assert command.argv[-1] == "root@203.0.113.20:/var/lib/pryv/data/"
-    assert "StrictHostKeyChecking=yes" in command.argv[8]
+    assert {"StrictHostKeyChecking=yes", "ServerAliveInterval=5", "ServerAliveCountMax=3"} <= set(command.argv[9].split())

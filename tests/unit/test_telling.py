@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from harness.journal import Journal
 from harness.run.estimating import of_record, of_rest
 from harness.run.fold import State
-from harness.run.telling import frozen_time
+from harness.run.telling import frozen_time, headline, stuck_block
 
 NOW = datetime(2026, 12, 1, 2, 23, 7, tzinfo=UTC)
 STATE = State(
@@ -17,6 +19,30 @@ STATE = State(
     green=["F: freeze", "D: dump"],
     marks={"T_stop": "2026-12-01T02:14:07+00:00"},
 )
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        ("", ""),
+        ("the dest core's status: running", "the dest core's status: running"),
+        (
+            "send it: exit 12\nTimeout, server 10.0.0.3 not responding.\nmore",
+            "send it: exit 12: Timeout, server 10.0.0.3 not responding.",
+        ),
+        ("dest$ read\nexit 1 after 0.3 s\n\nno room", "dest$ read: no room"),
+    ],
+)
+def test_what_failed_and_what_was_told_of_it_are_one_line(cause: str, told: str) -> None:
+    assert headline(cause) == told
+
+
+def test_a_run_that_cannot_be_taken_up_says_since_when_users_wait_and_what_to_type() -> None:
+    assert stuck_block(STATE, "pytest features/ --plan p.yml --waive X") == [
+        "source  frozen since 02:14:07 UTC; users wait",
+        "next    mend the cause, then type again: pytest features/ --plan p.yml --waive X",
+        "or      give up: pytest features/rollback.feature --plan p.yml",
+    ]
 
 
 def test_used_needed_and_decide_by_are_told() -> None:

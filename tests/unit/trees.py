@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
     from pathlib import Path
 
+    from harness.errors import Unreachable
+
 RUN_FOLDERS = "/var/lib/pryv-migration"
 PRYV = "/var/lib/pryv"
 
@@ -51,6 +53,9 @@ class Local:
     def forward(self, address: str, port: int) -> Path:
         """Nothing here is reached so."""
         raise NotImplementedError(address, port)
+
+    def give_up(self, error: Unreachable) -> None:
+        raise error
 
     def close(self) -> None:
         """Nothing is open."""
