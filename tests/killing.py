@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from harness.journal import Journal
+from tests.listening import to_every_journal
 
 MIDDLE_S = 0.02
 AT = int(os.environ.get("KILL_AT", "-1"))
@@ -52,13 +52,7 @@ def _listen(line: dict[str, Any]) -> None:
 
 def pytest_configure() -> None:
     """Listen to every journal that is opened."""
-    opened = Journal.open
-
-    def opening(journal: Journal) -> None:
-        opened(journal)
-        journal.listeners.append(_listen)
-
-    Journal.open = opening  # type: ignore[method-assign, assignment]
+    to_every_journal(_listen)
 
 
 def pytest_unconfigure() -> None:

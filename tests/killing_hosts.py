@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fixtures.containers import engine
-from harness.journal import Journal
+from tests.listening import to_every_journal
 
 MIDDLE_S = 0.02
 PHASE, NTH, MOMENT = int(os.environ["KILL_PHASE"]), int(os.environ["KILL_NTH"]), os.environ["KILL_MOMENT"]
@@ -61,10 +61,4 @@ def _meet(line: dict[str, Any]) -> None:
 
 def pytest_configure() -> None:
     """Listen to every journal that is opened."""
-    opened = Journal.open
-
-    def opening(journal: Journal) -> None:
-        opened(journal)
-        journal.listeners.append(_listen)
-
-    Journal.open = opening  # type: ignore[method-assign, assignment]
+    to_every_journal(_listen)
