@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.deed import Command, Role
+from harness.leaving import remove_key
 from harness.plan import Plan
-from harness.sending import authorise, key_line, receiver, send
+from harness.sending import AUTHORISE, authorise, key_line, keys_command, receiver, send
 from tests.plans import plan
 
 
@@ -97,6 +98,33 @@ def test_by_sudo_what_is_asked_reaches_the_program_as_one_word(program: Path, tm
     done = subprocess.run(["sh", "-c", shell], env=environment, capture_output=True, text=True, check=False, timeout=10)
 
     assert (done.returncode, done.stdout) == (0, "".join(f"{word}|" for word in asked.split()[1:]))
+
+
+def test_by_sudo_the_key_is_let_in_and_removed_as_the_user_as_whom_we_come() -> None:
+    asked = keys_command(by_sudo(), AUTHORISE)
+    removed = next(remove_key(by_sudo()))
+
+    assert (asked.host, asked.as_user) == (Role.DEST, "ada")
+    assert isinstance(removed, Command)
+    assert (removed.host, removed.as_user) == (Role.DEST, "ada")
+    assert keys_command(plan(), AUTHORISE).as_user == ""
+
+
+@pytest.mark.parametrize("sudo", [True, False])
+def test_the_line_of_the_key_is_added_once_and_only_it_is_taken_away(sudo: bool, tmp_path: Path) -> None:
+    of = by_sudo() if sudo else plan()
+    line, file = key_line(of, "ssh-ed25519 AAAAC3Nz some comment"), tmp_path / ".ssh" / "authorized_keys"
+    removed = next(remove_key(of))
+    assert isinstance(removed, Command)
+    home = f'getent() {{ echo "x:x:0:0::{tmp_path}:"; }}; '
+
+    for _ in range(2):
+        subprocess.run(("sh", "-c", home + AUTHORISE), input=f"{line}\n", text=True, check=True, timeout=10)
+    file.write_text(f"{file.read_text()}ssh-ed25519 AAAAmine ada\n")
+    assert file.read_text().splitlines() == [line, "ssh-ed25519 AAAAmine ada"]
+    subprocess.run(("sh", "-c", home + removed.argv[2], removed.argv[3]), check=True, timeout=10)
+
+    assert file.read_text() == "ssh-ed25519 AAAAmine ada\n"
 
 
 def test_the_key_is_let_in_by_the_addresses_that_the_plan_names() -> None:
