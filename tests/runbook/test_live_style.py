@@ -84,3 +84,15 @@ def fill_in(move: LiveMove) -> None:
     plan["dest"]["door"] = own["dest"]["door"]
     move.plan_path.write_text(yaml.safe_dump(plan, sort_keys=False), encoding="utf-8")
     assert load(move.plan_path).source.ssh.user is None
+
+
+def test_a_sudo_that_asks_is_told_with_what_to_allow(life: Lifelike, tmp_path: Path) -> None:
+    asks = life.world.host("source").ask("sh", "-c", "echo 'ops ALL=(ALL) ALL' > /etc/sudoers.d/ops")
+    assert asks.exit == 0, asks.text
+
+    argv = (sys.executable, *life.init(tmp_path / "migration.yml"))
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+
+    said = 'sudo: a password is required; let ops use it (in /etc/sudoers.d: "ops ALL=(ALL) NOPASSWD: ALL"), or come as root'
+    assert (done.returncode, done.stderr) == (1, f"source is unreachable while becoming root by sudo: {said}\n")
+    assert not (tmp_path / "migration.yml").exists()
