@@ -149,7 +149,7 @@ def creating(name: str, wanted: Mapping[str, Any]) -> Command:
     """Return the command that makes a container on the dest."""
     argv = ("python3", "-I", "-S", "-c", CREATE, SOCKET, name)
     says = f"make the container {name} on the dest (docker create), as the source's is"
-    return Command(Role.DEST, argv, input=json.dumps(wanted).encode(), private=True, says=says)
+    return Command(Role.DEST, argv, input=json.dumps(wanted).encode(), says=says)
 
 
 # --- whether it is so

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.check import Check, Witness, equal
 from harness.container import demanded, described, describing, parsed
 from harness.deed import Ask, Command, Role
+from harness.preflight.dest import FREE
 from harness.roots import data_roots
 from harness.sending import LONGEST_COPY_S, send
 
@@ -74,7 +75,20 @@ def engines_fit(plan: Plan) -> Reading[list[Check]]:
         equal("what the image is built for", Witness.PROCESSES, platform, dest.text.split()[1], why=why),
         equal("where the dest's engine keeps volumes", Witness.PROCESSES, *roots, remedy=place),
         *(yield from _digest_is_known(plan, container)),
+        (yield from _room(plan, container, roots[1])),
     ]
+
+
+def _room(plan: Plan, container: Container, kept: str) -> Reading[Check]:
+    """Look for room for the image where the dest's engine keeps images, and for its file on both hosts where it is copied."""
+    size = int((yield Ask(_of_image(Role.SOURCE, container.image, "{{.Size}}"))).text) // 1024
+    there = yield Ask(_of_image(Role.DEST, container.image, IMAGE, exits=(0, NONE)))
+    copied = [(role, plan.run_folder) for role in Role] if plan.dest.install == "copy-image" else []
+    places = [(Role.DEST, kept), *copied]
+    answers = yield tuple(Ask(Command(role, ("sh", "-c", FREE, "-Pk", path))) for role, path in places)
+    free = {f"{role}: {path}": int(answer.text.split()[3]) for (role, path), answer in zip(places, answers, strict=True)}
+    enough, wanted = min(free.values()) >= size or there.exit == 0, f"at least {size} each, unless the dest has it already"
+    return Check("room for the image, kB", Witness.FILES, wanted, free, enough, len(free), remedy="make room there")
 
 
 def _digest_is_known(plan: Plan, container: Container) -> Reading[list[Check]]:

@@ -18,7 +18,7 @@ from harness.configuration.sources import masters
 from harness.container import Container, described, processes
 from harness.control import control
 from harness.deed import Ask, Command, CommandResult, Role
-from harness.preflight.images import alone, nothing_alone
+from harness.preflight.images import alone, engines_fit, nothing_alone
 from harness.roots import data_roots
 from harness.run.driving import drive
 from tests.engine import NEEDS_ENGINE
@@ -258,6 +258,9 @@ def test_a_real_container_is_seen_fenced_made_again_and_brought_back_as_it_was(r
     [master] = drive(masters(on, Role.SOURCE), performed)["running"]
     assert (master["argv"], master["cwd"]) == (["python3", "bin/master.py", "--a:b=1"], "/app")
     assert f"* {master['pid']}" in performed(processes(on, listing)).lines[0]
+    fits = drive(engines_fit(on), performed)
+    assert [check.name for check in fits if not check.held] == []
+    assert fits[-1].name == "room for the image, kB"
     _, files, _ = drive(nothing_alone(on), performed)
     assert files.observed == ["/app/bin/master.py"]
     read = drive(effective(on, Role.SOURCE), performed)
