@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 WHOM, MOMENTS = ("harness", "source", "dest"), ("before", "middle", "after")
 LAST_BEFORE_OPEN, FROZEN, RETIRE = 80, 50, 98
+SHOWN = 5000
 COMPARED, LEDGER = "the source beside what was measured at rest", "acknowledged writes on the "
 SAME = {"as at rest", "read, nothing was measured at rest"}
 BACK = "features/rollback.feature"
@@ -249,7 +250,7 @@ def _row(one: Tried) -> dict[str, Any]:
 
 def _say(one: Tried, seconds: float) -> None:
     point = one.point
-    more = f"\n{one.printed}" if one.verdict == "RED" else ""
+    more = f"\n{one.printed[-SHOWN:]}" if one.verdict == "RED" else ""
     sys.stdout.write(f"{seconds:6.0f} s  {point.phase} {point.moment:6} {point.whom:7} {one.verdict:8} {one.where}{more}\n")
     sys.stdout.flush()
 
