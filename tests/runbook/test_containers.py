@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fixtures import worlds
-from fixtures.containers import engine, labels, leftovers, network
+from fixtures.containers import engine, images, labels, leftovers, network
 from fixtures.containers.host import folders_of
 from fixtures.containers.images import Builder
 from fixtures.hosts import records
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.rehearsal, NEEDS_ENGINE]
 
+ON_ANOTHER = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nLABEL of=tests\n"
 NEVER_HERE = AHEAD | IN_RQLITE | RAFT_ADDRESS | (OTHER_KINDS - OF_UNITS)
 
 
@@ -102,6 +103,28 @@ def test_a_living_run_is_spared_and_one_killed_with_users_on_the_dest_is_continu
 
     assert "continuing on the containers of " in in_containers.printed
     assert_moved(in_containers, NEVER_HERE | BY_DNS, "T_start")  # the dest was rebooted before a boot started its core
+
+
+def test_an_image_is_built_with_the_one_below_it_where_neither_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (("c-below", f"FROM scratch\nCOPY Dockerfile /{tmp_path.name}\n"), ("c-above", ON_ANOTHER)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Dockerfile").write_text(text, encoding="ascii")
+    monkeypatch.setattr(images, "FOLDER", tmp_path)
+    monkeypatch.setattr(images, "ON", {"c-below": None, "c-above": "c-below"})
+    said: list[str] = []
+    found = engine.demand()
+
+    try:
+        wanted = [Builder(found, said.append).image("c-above") for _ in range(2)]
+
+        assert wanted == [images.reference("c-above")] * 2
+        assert [line for line in said if line.startswith("building")] == [
+            f"building the image of the hosts, once: {images.reference('c-below')}, on {Builder(found, said.append)._debian()}",
+            f"building the image of the hosts, once: {images.reference('c-above')}, on {images.reference('c-below')}",
+        ]
+    finally:
+        for name in ("c-above", "c-below"):
+            found.api.images.remove(images.reference(name), force=True)
 
 
 def test_of_worlds_whose_folder_is_gone_only_those_of_this_folder_and_of_dead_makers_are_ended(root: Path) -> None:
