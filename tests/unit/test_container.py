@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
-import subprocess
-import uuid
+import tarfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fixtures.containers import engine
-from fixtures.containers.images import Builder
 from harness import remade
 from harness.configuration import Config, ConfigError, effective
-from harness.configuration.sources import masters
-from harness.container import Container, described, processes
-from harness.control import control
+from harness.container import Container, policy_at_boot
 from harness.deed import Ask, Command, CommandResult, Role
-from harness.preflight.images import alone, engines_fit, nothing_alone
+from harness.preflight.images import alone, copy_image, pull_image
 from harness.roots import data_roots
 from harness.run.driving import drive
-from tests.engine import NEEDS_ENGINE
+from harness.service import starts_at_boot
 from tests.plans import CONTENT, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from harness.plan import Plan
 
 VOLUME = "3c493622f6f64db7e5af433ec8c442c956f8b768e080746612e3a646d593f7e6"
@@ -213,106 +206,107 @@ def test_files_of_a_container_alone_are_told_without_folders_mounts_and_what_pas
     assert alone(changed, ["/app/data"]) == ["/app/config/override-config.yml"]
 
 
-# --- on a real engine
-
-PROGRAM = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit()); time.sleep(600)"
+# --- its config, its policy, its image
 
 
-def performed(wanted: Any) -> Any:  # noqa: ANN401 - any deed or observation
-    """Do on this machine what is asked of a host."""
-    if isinstance(wanted, tuple):
-        return [performed(part) for part in wanted]
-    command = wanted.of if isinstance(wanted, Ask) else wanted
-    if not isinstance(command, Command) or "/made" in str(command.argv):
-        return None
-    ran = subprocess.run(command.argv, input=command.input, capture_output=True, check=False, timeout=60)
-    result = CommandResult(command, ran.returncode, ran.stdout, ran.stderr, 0.0)
-    assert result.ok, result
-    return result
+def archive(text: str) -> bytes:
+    """Return what `docker cp … -` prints of a file."""
+    out, content = io.BytesIO(), text.encode()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        info = tarfile.TarInfo("file")
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+    return out.getvalue()
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[str]:
-    """Run a container whose program looks like a core's; yields its name. It is removed with its volumes."""
-    name = f"pryv-test-{uuid.uuid4().hex[:12]}"
-    image = Builder(engine.demand(), lambda _: None).image("core")
-    (tmp_path / "override.yml").write_text("http: {port: 3000}\n", encoding="utf-8")
-    program = ("sh", "-c", f"mkdir -p bin; echo '{PROGRAM}' > bin/master.py; exec python3 bin/master.py --a:b=1")
-    given = ("-v", f"{tmp_path}:/app/pryv:ro", "-v", "/app/kept", "-w", "/app", "-e", "config=/app/pryv/override.yml")
-    argv = ("docker", "run", "-d", "--name", name, "--restart", "unless-stopped", *given, image, *program)
-    subprocess.run(argv, check=True, capture_output=True, timeout=60)
-    yield name
-    listed = subprocess.run(("docker", "ps", "-aq", "--filter", f"name={name}"), capture_output=True, text=True, check=True)
-    subprocess.run(("docker", "rm", "-fv", *listed.stdout.split()), check=True, capture_output=True, timeout=60)
+def telling(inside: dict[str, str], answers: dict[str, str], described_as: Container = CONTAINER) -> Any:  # noqa: ANN401 - what drives
+    """Return what answers for a host with that container: `inside` are files of its image, answers go by a word of the command."""
+
+    def one(wanted: Any) -> Any:  # noqa: ANN401 - any deed or observation
+        if isinstance(wanted, tuple):
+            return [one(part) for part in wanted]
+        command = wanted.of if isinstance(wanted, Ask) else wanted
+        if not isinstance(command, Command):
+            return None
+        words = " ".join(command.argv)
+        if command.argv[:2] == ("docker", "cp"):
+            path = command.argv[3].partition(":")[2]
+            found = archive(inside[path]) if path in inside else b""
+            return CommandResult(command, int(not found), found, b"Could not find the file" if not found else b"", 0.0)
+        text = json.dumps([dict(described_as.told)]) if "describe" in command.argv else ""
+        text = next((answer for word, answer in answers.items() if word in words), text)
+        return CommandResult(command, int(text == "exit 1"), text.encode(), b"", 0.0)
+
+    return one
 
 
-@NEEDS_ENGINE
-def test_a_real_container_is_seen_fenced_made_again_and_brought_back_as_it_was(running: str) -> None:
-    on = of_docker(running)
-    verbs, listing = control(on), Command(Role.SOURCE, ("ps", "-eo", "pid=,user:32=,args="))
-    status = verbs.status(Role.SOURCE)
-    found = drive(described(on, Role.SOURCE), performed)
-    assert (performed(status).text, performed(status).exit) == ("running, enabled (unless-stopped)", 0)
+RUNNING = {
+    "running": [
+        {"pid": 7, "argv": ["node", "bin/master.js", *TOLD["Args"][1:]], "environ": ["NODE_ENV=production"], "cwd": "/app"}
+    ],
+    "kept": None,
+}
+
+
+def test_config_is_read_where_it_is_mounted_and_above_what_the_image_ships() -> None:
+    shipped = {"/app/config/default-config.yml": "http: {port: 3000, hfsPort: 4000}\n"}
+    host = telling(shipped, {"started": json.dumps(RUNNING), "find": "/etc/pryv/override.yml", "cat": "http: {port: 9000}\n"})
+
+    found = drive(effective(of_docker(), Role.SOURCE), host)
+
     assert found
-    assert found.policy == "unless-stopped"
-    [master] = drive(masters(on, Role.SOURCE), performed)["running"]
-    assert (master["argv"], master["cwd"]) == (["python3", "bin/master.py", "--a:b=1"], "/app")
-    assert f"* {master['pid']}" in performed(processes(on, listing)).lines[0]
-    fits = drive(engines_fit(on), performed)
-    assert [check.name for check in fits if not check.held] == []
-    assert fits[-1].name == "room for the image, kB"
-    _, files, _ = drive(nothing_alone(on), performed)
-    assert files.observed == ["/app/bin/master.py"]
-    read = drive(effective(on, Role.SOURCE), performed)
-    assert read
-    assert read["a.b"] == 1
-
-    performed(verbs.stop(Role.SOURCE))
-    performed(verbs.fence(Role.SOURCE))
-    performed(verbs.fence(Role.SOURCE))
-    assert (performed(status).text, performed(status).exit) == ("stopped, fenced, disabled", 3)
-    assert subprocess.run(verbs.start(Role.SOURCE).argv, check=False, capture_output=True, timeout=60).returncode == 1
-    assert not any(line.startswith("* ") for line in performed(processes(on, listing)).lines)
-
-    drive(remade.make(on, found), performed)
-    again = Container(json.loads(subprocess.run(("docker", "inspect", running), check=True, capture_output=True).stdout)[0])
-    assert remade.facts(again) == remade.facts(remade.planned(on, found))
-    assert (again.policy, again.told["State"]["Status"]) == ("no", "created")
-
-    kept = remade.volumes(found)
-    drive(remade.remove(on, {f"container {running}"}), performed)
-    assert performed(status).text == "stopped, fenced, disabled"
-    assert subprocess.run(("docker", "volume", "inspect", *kept), check=False, capture_output=True, timeout=60).returncode == 0
-
-    performed(verbs.unfence(Role.SOURCE))
-    assert performed(status).text == "stopped, enabled (unless-stopped)"
+    assert found.files == ("/etc/pryv/override.yml",)
+    assert (found["http.port"], found["http.hfsPort"], found["http.ip"]) == (9000, 4000, "203.0.113.10")
 
 
-@NEEDS_ENGINE
-def test_what_a_run_has_made_of_containers_is_removed_and_nothing_else() -> None:
-    name, other = (f"pryv-test-{uuid.uuid4().hex[:12]}" for _ in range(2))
-    image = Builder(engine.demand(), lambda _: None).image("core")
-    for volume in (name, other):
-        subprocess.run(("docker", "volume", "create", volume), check=True, capture_output=True, timeout=60)
-    subprocess.run(
-        ("docker", "create", "--name", name, "-v", f"{name}:/kept", image, "true"), check=True, capture_output=True, timeout=60
-    )
-    mine = {f"container {name}", f"volume {name}", "path /etc/pryv"}
+def test_an_override_file_in_the_container_alone_is_an_error_before_anything_is_moved() -> None:
+    inside = {"/app/config/override-config.yml": "http: {port: 9000}\n"}
+    other = Container({**TOLD, "Id": "ab" * 32})
 
-    drive(remade.remove(of_docker(name), mine), performed)
-    drive(remade.remove(of_docker(name), mine), performed)
-
-    listed = subprocess.run(("docker", "volume", "ls", "-q"), check=True, capture_output=True, text=True).stdout.split()
-    assert (name in listed, other in listed) == (False, True)
-    assert performed(control(of_docker(name)).status(Role.DEST)).text == "stopped: no container"
-    subprocess.run(("docker", "volume", "rm", other), check=True, capture_output=True, timeout=60)
+    with pytest.raises(ConfigError, match=r"override-config\.yml is in the source's container alone"):
+        drive(effective(of_docker(), Role.SOURCE), telling(inside, {"started": json.dumps(RUNNING)}, other))
 
 
-@NEEDS_ENGINE
-def test_where_there_is_no_container_it_is_said_to_be_stopped_and_nothing_is_described() -> None:
-    on = of_docker(f"pryv-test-{uuid.uuid4().hex[:12]}")
+@pytest.mark.parametrize(("policy", "at_boot"), [("always", "always"), ("no", "unless-stopped"), ("on-failure", "unless-stopped")])
+def test_a_boot_starts_the_dests_container_as_it_started_the_sources_or_at_all(policy: str, at_boot: str) -> None:
+    source = Container({**TOLD, "Name": f"/pryvio_open_pryv_io-fenced-{policy}"})
 
-    answer = performed(control(on).status(Role.DEST))
-    assert (answer.text, answer.exit) == ("stopped: no container", 3)
-    assert drive(described(on, Role.DEST), performed) is None
-    assert drive(masters(on, Role.DEST), performed)["running"] == []
+    assert drive(policy_at_boot(of_docker()), telling({}, {}, source)) == at_boot
+    check = drive(starts_at_boot(of_docker(), Role.DEST), telling({}, {"told": f"running, enabled ({at_boot})"}, source))
+    assert check.held
+
+
+def deeds(act: Any, answer: Any) -> list[str]:  # noqa: ANN401 - an act, and what answers it
+    """Return what an act does, as it is told to people."""
+    told: list[str] = []
+
+    def done(deed: Any) -> Any:  # noqa: ANN401 - any deed
+        told.append(deed.says)
+        return answer(deed)
+
+    drive(act, done)
+    return told
+
+
+def test_an_image_is_copied_once_and_its_file_is_removed() -> None:
+    at = "/var/lib/pryv-migration/CHG0031337/image/image.tar"
+
+    assert deeds(copy_image(of_docker()), telling({}, {"image inspect": "exit 1"})) == [
+        "look at the source's container",
+        "look for the image on the dest",
+        "write the image to a file on the source (docker save)",
+        f"rsync {at} from the source to the dest",
+        "load the image on the dest (docker load)",
+        "remove the image's file on the source",
+        "remove the image's file on the dest",
+        "call the image pryvio/open-pryv.io:2.0.0 on the dest",
+    ]
+    assert len(deeds(copy_image(of_docker()), telling({}, {"image inspect": "sha256:1c20baf300e0 9"}))) == 5
+
+
+def test_an_image_is_pulled_by_its_digest() -> None:
+    digests = "other/image@sha256:9 pryvio/open-pryv.io@sha256:77"
+
+    told = deeds(pull_image(of_docker()), telling({}, {"RepoDigests": digests, "image inspect": "exit 1"}))
+
+    assert "pull pryvio/open-pryv.io@sha256:77 on the dest" in told
