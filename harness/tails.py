@@ -20,6 +20,20 @@ END_OF_ROWS = r"\."
 NAMES = "constraint|relation|table|column|database|role|user|index|schema|type|function|sequence|extension|parameter|server at|file"
 NAMED = re.compile(rf'\b(?:{NAMES}) "[\w$./:-]+"')
 
+# What rsync prints of a failure on the other host is now and then lost on its way here; what its exit codes mean is not.
+RSYNC = {
+    11: "a file could not be written or read: is a disk full?",
+    12: "the stream was cut",
+    23: "not everything was sent",
+    30: "nothing came for too long",
+    255: "ssh failed",
+}
+
+
+def meaning(program: str, code: int) -> str:
+    """Return what an exit code of a program means, in brackets, where that is known."""
+    return f" ({RSYNC[code]})" if program == "rsync" and code in RSYNC else ""
+
 
 def cleaned(text: str) -> tuple[list[str], int]:
     """Return the lines of what was printed that may be shown, and how many were left out."""

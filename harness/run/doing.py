@@ -17,6 +17,7 @@ from harness.deed import Command, CommandResult, HttpAnswer, Keep, Learn, Measur
 from harness.errors import DeedFailed, HarnessError, StoppedByOperator
 from harness.run.fold import fold
 from harness.run.values import Performs, Scenario
+from harness.tails import meaning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,7 +149,8 @@ class Doing:
         self._write_deed(deed, identity, began, **self._told(identity, deed, result))
         if isinstance(result, CommandResult) and not result.ok:
             tail = "\n".join(part for part in (result.tail(), RAW_IS_KEPT) if part)
-            raise DeedFailed(self.journal.masker.text(f"{said(deed)}: exit {result.exit}\n{tail}"), result)
+            means = meaning(result.command.argv[0], result.exit)
+            raise DeedFailed(self.journal.masker.text(f"{said(deed)}: exit {result.exit}{means}\n{tail}"), result)
         if isinstance(deed, Command) and deed.lets_go:
             self.let_go(deed.host)
         return result

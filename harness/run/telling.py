@@ -10,6 +10,7 @@ from harness.control import STOPPED, control
 from harness.core_api import call
 from harness.deed import Ask, Role
 from harness.errors import HarnessError, Unreachable
+from harness.run.doing import RAW_IS_KEPT
 from harness.run.endings import BACK, GREEN, RED, RETIRE_PENDING, ROLLED_BACK
 from harness.run.endings import STOPPED as STOPPED_FOR_A_YES
 from harness.run.estimating import of_rest, to_move
@@ -49,7 +50,7 @@ def stuck_block(state: State, command: str) -> list[str]:
 
 def headline(cause: str) -> str:
     """Return in one line what failed and what was told of it; a cause is that, then how it exited and the last lines printed."""
-    lines = [text for text in cause.splitlines() if text.strip() and not EXITED.match(text)]
+    lines = [text for text in cause.splitlines() if text.strip() and not (EXITED.match(text) or text == RAW_IS_KEPT)]
     return ": ".join(lines[:2])
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.deed import Command, CommandResult, Role
-from harness.tails import cleaned, without_values
+from harness.tails import cleaned, meaning, without_values
 
 VALUES = st.text(max_size=60).map(lambda text: f"{text}MARKER{text}")
 LABELS = st.sampled_from(
@@ -110,3 +110,8 @@ def test_a_tail_is_the_last_ten_lines_that_may_be_shown_of_each_stream_and_nothi
 
     assert told.tail().splitlines() == [*(str(number) for number in range(10, 20)), *cleaned(SAID)[0]]
     assert (told.is_told_whole, private.tail(), private.is_told_whole) == (False, "", False)
+
+
+def test_what_an_exit_code_of_rsync_means_is_told_though_its_words_were_lost_and_that_of_others_is_not() -> None:
+    assert meaning("rsync", 11) == " (a file could not be written or read: is a disk full?)"
+    assert (meaning("rsync", 1), meaning("psql", 11)) == ("", "")

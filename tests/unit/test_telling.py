@@ -30,6 +30,7 @@ STATE = State(
             "send it: exit 12\nTimeout, server 10.0.0.3 not responding.\nmore",
             "send it: exit 12: Timeout, server 10.0.0.3 not responding.",
         ),
+        ("send it: exit 11 (a disk)\n(the raw output is in private/tails.jsonl)", "send it: exit 11 (a disk)"),
         ("dest$ read\nexit 1 after 0.3 s\n\nno room", "dest$ read: no room"),
     ],
 )
