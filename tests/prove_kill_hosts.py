@@ -120,13 +120,14 @@ def continued(folder: Path, wanted: Sequence[Point]) -> list[Tried]:
     left, tried, number = list(wanted), [], 0
     while left:
         number += 1
-        of_this = _one_move(_folder(folder, f"move-{number}"), left)
+        of_this = one_move(_folder(folder, f"move-{number}"), left)
         tried += of_this
         left = left[len(of_this) :]
     return tried
 
 
-def _one_move(folder: Path, wanted: Sequence[Point]) -> list[Tried]:
+def one_move(folder: Path, wanted: Sequence[Point]) -> list[Tried]:
+    """Let one move meet points, until it has come to its end: a death that nobody has noticed may be its last."""
     hosts, tried, code = hosts_of(folder), list[Tried](), 1
     try:
         for point in wanted:
