@@ -122,6 +122,7 @@ def test_make_lists_its_targets(tree: Path) -> None:
         "prove",
         "prove-words",
         "prove-kill",
+        "prove-hosts",
         "prove-back",
         "bench",
         "clean",
