@@ -31,7 +31,7 @@ UNION SELECT min(value #>> '{}') FROM account_fields
 def known_people(plan: Plan, config: Config) -> Reading[tuple[str, ...]]:
     """Read what the source's users are called by, and let it be learnt; raises DeedFailed when it cannot be read."""
     users = config.path("storages.engines.sqlite.path")
-    folders = yield Ask(Command(Role.SOURCE, ("find", users, *FOLDERS), timeout_s=LONGEST_S, private=True))
+    folders = yield Ask(Command(Role.SOURCE, ("find", "-H", users, *FOLDERS), timeout_s=LONGEST_S, private=True))
     found = set(folders.lines)
     if config.get("storages.base.engine") == "postgresql":
         names = yield Ask(admin_sql(plan, Role.SOURCE, NAMES, config.login(Role.SOURCE).database))

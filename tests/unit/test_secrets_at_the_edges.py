@@ -98,7 +98,7 @@ def test_people_are_known_by_their_folders_and_by_sql_and_the_verification_user_
 
     assert found == ("alice-01", "alice@example.org", "cuser1", "cuser2")
     folders, names, learnt = asked
-    assert folders.of.argv[:2] == ("find", "/var/lib/pryv/data/users")
+    assert folders.of.argv[:3] == ("find", "-H", "/var/lib/pryv/data/users")
     assert (folders.of.private, names.of.private, b"users_index" in names.of.input) == (True, True, True)
     assert learnt == Learn(people=found, below=LOADED.user_folders())
     assert "alice" not in repr(learnt)
