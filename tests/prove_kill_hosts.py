@@ -150,7 +150,7 @@ def one_move(folder: Path, wanted: Sequence[Point]) -> list[Tried]:
 
 
 def rolled_back(folder: Path, wanted: Sequence[Point]) -> Iterator[Tried]:
-    """Give the move up after each point; the same hosts are moved anew then, unless a move came to its end without meeting one."""
+    """Give the move up after each point, and move the same hosts anew; a move that has not noticed the death comes to its end."""
     hosts: Hosts | None = None
     try:
         for number, point in enumerate(wanted):
@@ -160,6 +160,9 @@ def rolled_back(folder: Path, wanted: Sequence[Point]) -> Iterator[Tried]:
             if code:
                 tried.went_on = hosts.rehearsal.named(BACK) == 11
                 tried.whole, tried.printed = _is_as_before(hosts.rehearsal.lines), hosts.rehearsal.printed
+            else:
+                tried.went_on, tried.whole = True, is_whole(hosts.rehearsal.lines)
+                tried.where += "; nobody noticed, and the move came to its end"
             if code == 0 or tried.verdict == "RED":
                 hosts.end()
                 hosts = None
