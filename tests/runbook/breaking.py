@@ -11,7 +11,6 @@ from fixtures.containers.deploys import DEPLOYS
 from fixtures.containers.making import answers
 from fixtures.containers.world import World, open_world
 from fixtures.hosts import ready, servers
-from harness.deed import Role
 from tests.runbook.rehearsing import SLOW, Rehearsal
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ WRITE = 'printf "%s" "$1" > "$0" && chmod 755 "$0"'
 LONGEST_TENTHS = 1800
 # A few bytes a second, so that a copy is found in its middle; the dest has a file of a hidden name then.
 DRIPPING = '#!/bin/sh\nexec /usr/bin/rsync --bwlimit=4 "$@"\n'
-# A rehearsal's PostgreSQL may lose its last moments; here what a user was told was saved outlives a power cut, as it does in life.
-DURABLE = ("ALTER SYSTEM SET synchronous_commit TO on", "SELECT pg_reload_conf()")
 RUN_FOLDERS = "/var/lib/pryv-migration"
 
 
@@ -148,8 +145,4 @@ def hosts_of(folder: Path) -> Hosts:
     rehearsal = Rehearsal(folder, hosts="containers")
     world = open_world(rehearsal.worlds, say=lambda _: None)
     rehearsal.arguments = ("--plan", str(world.plan_path))
-    hosts = Hosts(world, rehearsal)
-    for role in Role:
-        for sql in DURABLE:
-            hosts.do(role, "runuser", "-u", "postgres", "--", "psql", "-Xqc", sql)
-    return hosts
+    return Hosts(world, rehearsal)
