@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -54,11 +53,6 @@ class Terminal:
 
     say: Callable[[str], None]
     ask: Callable[[str], str] | None
-
-    @property
-    def width(self) -> int:
-        """How wide lines may be: as wide as the terminal is, within what reads well; 100 without one."""
-        return min(max(shutil.get_terminal_size((100, 24)).columns, 60), 120)
 
 
 def typed_again(words: Sequence[str]) -> str:

@@ -12,11 +12,11 @@ from harness.deed import Role
 from harness.errors import HarnessError, Refused
 from harness.live.command import demand_number, demand_whole, typed_again
 from harness.live.looking import ReadOnly, demand_free
-from harness.live.opening import digests_of, newest_state
+from harness.live.opening import newest_state
 from harness.people import known_people
 from harness.plan import load
 from harness.recording.plugin import Opened
-from harness.recording.terminal import Narrator
+from harness.recording.terminal import Narrator, width
 from harness.report.planned import write_plan
 from harness.run import Run
 from harness.run.approved import DRY, document_digest, new_plan_folder
@@ -25,7 +25,7 @@ from harness.run.dry import LEFT, Dry, Unknown
 from harness.run.endings import GREEN, RED
 from harness.run.estimating import expected, newest_rehearsal, of_freeze, to_move
 from harness.run.opening import open_journal, reach, write_facts, write_run
-from harness.run.session import Setting
+from harness.run.session import Setting, digests_of
 from harness.run.telling import state_block
 from harness.transport.ssh import settled
 
@@ -63,7 +63,7 @@ def open_dry(session: pytest.Session, root: Path, terminal: Terminal) -> Opened:
     performer = reach(plan)
     try:
         demand_free(performer)
-        narrator = Narrator(terminal.say, colour=bool(session.config.get_terminal_writer().hasmarkup), width=terminal.width)
+        narrator = Narrator(terminal.say, colour=bool(session.config.get_terminal_writer().hasmarkup), width=width())
         run = _begin(plan, performer, reports, narrator, _setting(reports, root, option.plan, newest_rehearsal(reports)))
     except BaseException:
         performer.close()

@@ -17,7 +17,7 @@ from harness.live.command import BY_NAME, ROLLBACK, Terminal, demand_number, dem
 from harness.live.looking import looking
 from harness.plan import Plan, load
 from harness.recording.plugin import Opened
-from harness.recording.terminal import Narrator
+from harness.recording.terminal import Narrator, width
 from harness.report import write
 from harness.roots import data_roots
 from harness.run.approved import Approval, changed, newest
@@ -28,7 +28,7 @@ from harness.run.endings import REFUSED, is_closed, runs
 from harness.run.estimating import newest_rehearsal, of_freeze, to_move
 from harness.run.fold import State, fold
 from harness.run.opening import reach
-from harness.run.session import Session, Setting, begin, code_digest, digest_of, end_deeds, finish
+from harness.run.session import Session, Setting, begin, digests_of, end_deeds, finish
 from harness.stated import facts
 from harness.transport.ssh import settled
 
@@ -54,15 +54,6 @@ class Asked:
     rehearsed: Rehearsed | None
     going_back: bool = False
     faults: Sequence[Mapping[str, object]] = field(default=())
-
-
-def digests_of(root: Path, plan: Path) -> dict[str, str]:
-    """Return the digests of what an approval names: the plan, the features, the code."""
-    return {
-        "plan": digest_of([plan]),
-        "features": digest_of(list((root / "features").glob("*.feature"))),
-        "code": code_digest(root),
-    }
 
 
 def open_live(
@@ -98,7 +89,7 @@ def open_live(
     except BaseException:
         performer.close()
         raise
-    narrator = Narrator(terminal.say, colour=bool(session.config.get_terminal_writer().hasmarkup), width=terminal.width)
+    narrator = Narrator(terminal.say, colour=bool(session.config.get_terminal_writer().hasmarkup), width=width())
     opened = begin(asked.plan, _setting(option, asked, terminal), narrator, performer)
     if option.adopt and not (asked.going_back or opened.run.state.frozen):
         _demand_of_adopted(opened, asked)

@@ -7,6 +7,7 @@ how long it has taken so far. Values are wrapped, never cut within a word; what 
 from __future__ import annotations
 
 import re
+import shutil
 import textwrap
 import threading
 from dataclasses import dataclass, field
@@ -44,6 +45,11 @@ ROWS_OF_A_LINE, ROWS_OF_A_VALUE = 3, 4
 # A command on a host, as deeds are shown; a person is not reminded of what is asked of a person.
 ON_A_HOST = re.compile(r"(source|dest)( as \S+)?\$ ")
 WORTH_SAYING_S = 1.0
+
+
+def width() -> int:
+    """Return how wide the terminal's lines may be: as wide as it is, within what reads well; 100 without one."""
+    return min(max(shutil.get_terminal_size((100, 24)).columns, 60), 120)
 
 
 @dataclass

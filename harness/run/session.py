@@ -113,6 +113,15 @@ def code_digest(root: Path) -> str:
     return digest_of([path for folder in ("harness", "steps") for path in (root / folder).rglob("*.py")])
 
 
+def digests_of(root: Path, plan: Path) -> dict[str, str]:
+    """Return the digests of what a run is made of, and an approval names: the plan, the features, the code."""
+    return {
+        "plan": digest_of([plan]),
+        "features": digest_of(list((root / "features").glob("*.feature"))),
+        "code": code_digest(root),
+    }
+
+
 def begin(plan: Plan, setting: Setting, listener: Callable[[Line], None], performer: Performer | None = None) -> Session:
     """Open the record, reach both hosts, take their locks, wait for what a killed run left at work, mend what has changed.
 
